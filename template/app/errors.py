@@ -1,0 +1,141 @@
+"""What can go wrong, and the one place that knows its status code (RFC 9457 problem details)."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response, status
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import MISSING, BaseModel
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ServiceError(Exception):
+    """Raise it, never return it: raising is what rolls the request's transaction back."""
+
+    code = status.HTTP_500_INTERNAL_SERVER_ERROR
+
+
+class NotFound(ServiceError):
+    code = status.HTTP_404_NOT_FOUND
+
+
+class Conflict(ServiceError):
+    code = status.HTTP_409_CONFLICT
+
+
+class FieldError(BaseModel):
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | MISSING = MISSING
+
+
+# By SQLSTATE, longest prefix first: psycopg2 and asyncpg agree on nothing else.
+SQLSTATES: dict[str, tuple[int, str]] = {
+    "23505": (status.HTTP_409_CONFLICT, "This already exists."),
+    "23503": (status.HTTP_409_CONFLICT, "This refers to something that does not exist."),
+    "23": (status.HTTP_409_CONFLICT, "This breaks a rule of the stored data."),
+    "22": (status.HTTP_422_UNPROCESSABLE_CONTENT, "A value cannot be stored."),
+    "40": (status.HTTP_409_CONFLICT, "Another request changed the same data. Try again."),
+    "53": (status.HTTP_503_SERVICE_UNAVAILABLE, "The database is overloaded. Try again."),
+    "55P03": (status.HTTP_503_SERVICE_UNAVAILABLE, "The data is locked. Try again."),
+    "57": (status.HTTP_503_SERVICE_UNAVAILABLE, "The database cancelled the statement. Try again."),
+    "08": (status.HTTP_503_SERVICE_UNAVAILABLE, "The database is unreachable. Try again."),
+}
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """The five characters of PostgreSQL's answer, or none where there was no answer."""
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+
+
+@contextmanager
+def conflict_on_duplicate(detail: str) -> Iterator[None]:
+    """Name what is taken: `with conflict_on_duplicate("..."): session.flush()`."""
+    try:
+        yield
+    except IntegrityError as error:
+        if sqlstate(error) == "23505":
+            raise Conflict(detail) from error
+        raise
+
+
+def problem(
+    code: int,
+    detail: str,
+    *,
+    errors: list[FieldError] | MISSING = MISSING,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    title = HTTPStatus(code).phrase
+    body = Problem(title=title, status=code, detail=detail, errors=errors)
+    if code == status.HTTP_503_SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": "1"}
+    return JSONResponse(body.model_dump(mode="json"), code, headers, MEDIA_TYPE)
+
+
+def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI `responses` of a route that can answer with these problems."""
+    schema = Problem.model_json_schema()
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
+    return {
+        code: {"description": HTTPStatus(code).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for code in codes
+    }
+
+
+def handle_http_error(_: Request, error: HTTPException) -> Response:
+    return problem(error.status_code, error.detail, headers=error.headers)
+
+
+def handle_invalid_request(_: Request, error: RequestValidationError) -> Response:
+    """Say where and why, and never repeat the value: it may be a password."""
+    errors = [
+        FieldError(
+            pointer="".join(f"/{part}" for part in each["loc"]).encode(errors="replace").decode(),
+            detail=each["msg"],
+        )
+        for each in error.errors()
+    ]
+    return problem(
+        status.HTTP_422_UNPROCESSABLE_CONTENT, "The request is not valid.", errors=errors
+    )
+
+
+def handle_service_error(_: Request, error: ServiceError) -> Response:
+    return problem(error.code, str(error))
+
+
+def handle_database_error(_: Request, error: DBAPIError) -> Response:
+    state = sqlstate(error)
+    for prefix in (state, state[:2]):
+        if prefix in SQLSTATES:
+            return problem(*SQLSTATES[prefix])
+    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+        return problem(*SQLSTATES["08"])
+    raise error
+
+
+def handle_pool_timeout(_: Request, __: PoolTimeoutError) -> Response:
+    return problem(status.HTTP_503_SERVICE_UNAVAILABLE, "Every connection is busy. Try again.")
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.exception_handler(HTTPException)(handle_http_error)
+    app.exception_handler(RequestValidationError)(handle_invalid_request)
+    app.exception_handler(ServiceError)(handle_service_error)
+    app.exception_handler(DBAPIError)(handle_database_error)
+    app.exception_handler(PoolTimeoutError)(handle_pool_timeout)

@@ -1,0 +1,47 @@
+"""For the orchestrator: /live restarts the process, /ready takes it out of the rotation."""
+
+import anyio
+from fastapi import APIRouter, status
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.database import async_engine, engine
+from app.errors import ServiceError, documented
+
+PING = text("SELECT 1")
+TIMEOUT = 1.5
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+class NotReady(ServiceError):
+    code = status.HTTP_503_SERVICE_UNAVAILABLE
+
+
+def ping() -> None:
+    with engine.connect() as connection:
+        connection.execute(PING)
+
+
+async def async_ping() -> None:
+    async with async_engine.connect() as connection:
+        await connection.execute(PING)
+
+
+@router.get("/live")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+@router.get("/ready", responses=documented(status.HTTP_503_SERVICE_UNAVAILABLE))
+async def ready() -> dict[str, str]:
+    """The database answers, through both engines."""
+    try:
+        with anyio.fail_after(TIMEOUT):
+            await async_ping()
+            # A thread cannot be cancelled, only left behind: the driver's own limits end it.
+            await anyio.to_thread.run_sync(ping, abandon_on_cancel=True)
+    except (SQLAlchemyError, TimeoutError) as error:
+        raise NotReady("The database does not answer.") from error
+    return {"status": "ready"}

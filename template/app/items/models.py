@@ -1,0 +1,27 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, String, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from uuid_utils.compat import uuid7
+
+from app.database import Base
+from app.users.models import User
+
+
+class Item(Base):
+    """Many-to-one: every item has an owner and goes with its owner."""
+
+    __tablename__ = "items"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=uuid7, init=False)
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(String(2000))
+    created_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now(), init=False
+    )
+    owner_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True, init=False
+    )
+
+    owner: Mapped[User] = relationship(back_populates="items", lazy="raise", repr=False)

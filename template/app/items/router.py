@@ -1,0 +1,43 @@
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response, status
+
+from app.database import AsyncSessionDep
+from app.errors import documented
+from app.items import service
+from app.items.models import Item
+from app.items.schemas import ItemCreate, ItemPageDep, ItemRead, ItemUpdate
+from app.pagination import Page, Slice
+
+router = APIRouter(prefix="/items", tags=["items"], responses=documented(status.HTTP_404_NOT_FOUND))
+
+
+@router.post("", response_model=ItemRead, status_code=status.HTTP_201_CREATED)
+async def create_item(
+    session: AsyncSessionDep, data: ItemCreate, request: Request, response: Response
+) -> Item:
+    item = await session.run_sync(service.create_item, data)
+    response.headers["Location"] = f"{request.url.path}/{item.id}"
+    return item
+
+
+@router.get("", response_model=Page[ItemRead])
+async def list_items(session: AsyncSessionDep, query: ItemPageDep) -> Slice[Item]:
+    """In the order of creation."""
+    return await session.run_sync(service.list_items, query)
+
+
+@router.get("/{item_id}", response_model=ItemRead)
+async def get_item(session: AsyncSessionDep, item_id: UUID) -> Item:
+    return await session.run_sync(service.get_item, item_id)
+
+
+@router.patch("/{item_id}", response_model=ItemRead)
+async def update_item(session: AsyncSessionDep, item_id: UUID, data: ItemUpdate) -> Item:
+    """Change the fields that are sent."""
+    return await session.run_sync(service.update_item, item_id, data)
+
+
+@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_item(session: AsyncSessionDep, item_id: UUID) -> None:
+    await session.run_sync(service.delete_item, item_id)

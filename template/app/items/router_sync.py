@@ -1,0 +1,43 @@
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response, status
+
+from app.database import SessionDep
+from app.errors import documented
+from app.items import service
+from app.items.models import Item
+from app.items.schemas import ItemCreate, ItemPageDep, ItemRead, ItemUpdate
+from app.pagination import Page, Slice
+
+router = APIRouter(prefix="/items", tags=["items"], responses=documented(status.HTTP_404_NOT_FOUND))
+
+
+@router.post("", response_model=ItemRead, status_code=status.HTTP_201_CREATED)
+def create_item(
+    session: SessionDep, data: ItemCreate, request: Request, response: Response
+) -> Item:
+    item = service.create_item(session, data)
+    response.headers["Location"] = f"{request.url.path}/{item.id}"
+    return item
+
+
+@router.get("", response_model=Page[ItemRead])
+def list_items(session: SessionDep, query: ItemPageDep) -> Slice[Item]:
+    """In the order of creation."""
+    return service.list_items(session, query)
+
+
+@router.get("/{item_id}", response_model=ItemRead)
+def get_item(session: SessionDep, item_id: UUID) -> Item:
+    return service.get_item(session, item_id)
+
+
+@router.patch("/{item_id}", response_model=ItemRead)
+def update_item(session: SessionDep, item_id: UUID, data: ItemUpdate) -> Item:
+    """Change the fields that are sent."""
+    return service.update_item(session, item_id, data)
+
+
+@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT)
+def delete_item(session: SessionDep, item_id: UUID) -> None:
+    service.delete_item(session, item_id)

@@ -1,0 +1,50 @@
+"""What the service knows of items. Plain functions over a Session, called from both colours."""
+
+from uuid import UUID
+
+from pydantic import MISSING
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from app.errors import NotFound
+from app.items.models import Item
+from app.items.schemas import ItemCreate, ItemQuery, ItemUpdate
+from app.pagination import Slice, fetch_page
+from app.users.service import get_user
+
+
+def create_item(session: Session, data: ItemCreate) -> Item:
+    owner = get_user(session, data.owner_id)
+    item = Item(owner=owner, title=data.title, description=data.description)
+    session.add(item)
+    session.flush()
+    return item
+
+
+def get_item(session: Session, item_id: UUID) -> Item:
+    item = session.get(Item, item_id, options=[joinedload(Item.owner)])
+    if item is None:
+        raise NotFound(f"There is no item {item_id}.")
+    return item
+
+
+def list_items(session: Session, query: ItemQuery) -> Slice[Item]:
+    """Two statements, however long the page: the items, and the owners of them all."""
+    statement = select(Item).options(selectinload(Item.owner))
+    if query.owner_id is not MISSING:
+        statement = statement.where(Item.owner_id == query.owner_id)
+    return fetch_page(session, statement, Item.id, query)
+
+
+def update_item(session: Session, item_id: UUID, data: ItemUpdate) -> Item:
+    item = get_item(session, item_id)
+    for name, value in data.model_dump().items():
+        setattr(item, name, value)
+    session.flush()
+    return item
+
+
+def delete_item(session: Session, item_id: UUID) -> None:
+    deleted = session.scalar(delete(Item).where(Item.id == item_id).returning(Item.id))
+    if deleted is None:
+        raise NotFound(f"There is no item {item_id}.")

@@ -1,0 +1,128 @@
+"""What surrounds every request, from the outside in."""
+
+import time
+from uuid import uuid4
+
+import structlog
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI, Request, Response, status
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import problem
+from app.settings import Settings
+
+logger = structlog.stdlib.get_logger("app.access")
+
+
+def path_template(scope: Scope) -> str:
+    """`/api/v1/users/{user_id}`: the route's own part is a template, the routers' before it not."""
+    route = scope.get("route")
+    if route is None:
+        return "unmatched"
+    path, own = str(scope["path"]), str(getattr(route, "path_format", ""))
+    return path.removesuffix(own.format_map(scope["path_params"])) + own
+
+
+class AccessLog:
+    """One line per request, and the last resort: what nobody handled is logged and becomes a 500.
+
+    Starlette's own last resort stands outside every middleware, so its 500 has no CORS header and
+    no request id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        code = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception:
+            logger.exception("unhandled error")
+            if code:
+                raise
+            response = problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "Something went wrong.")
+            await response(scope, receive, watch)
+        finally:
+            logger.info(
+                "request",
+                method=scope["method"],
+                path=path_template(scope),
+                status=code,
+                duration_ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+
+
+class BodyLimit:
+    """Refuse a large body by its Content-Length, or a chunked one once it has grown too large."""
+
+    def __init__(self, app: ASGIApp, max_body_size: int) -> None:
+        self.app = app
+        self.max_body_size = max_body_size
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        detail = f"The body is larger than {self.max_body_size} bytes."
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > self.max_body_size:
+            await problem(status.HTTP_413_CONTENT_TOO_LARGE, detail)(scope, receive, send)
+            return
+        received = 0
+
+        async def count() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_body_size:
+                raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE, detail)
+            return message
+
+        await self.app(scope, count, send)
+
+
+class Timing(BaseHTTPMiddleware):
+    """`Server-Timing`, for the browser's developer tools.
+
+    The pattern for a team's own middleware that wants a Request and a Response. It costs about
+    0.1 ms a request where a bare ASGI class costs 0.01; see the README.
+    """
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        started = time.perf_counter()
+        response = await call_next(request)
+        duration = (time.perf_counter() - started) * 1000
+        response.headers["Server-Timing"] = f"app;dur={duration:.1f}"
+        return response
+
+
+def add_middleware(app: FastAPI, settings: Settings) -> None:
+    # add_middleware wraps what is there already: the last one added is the outermost.
+    if settings.timing:
+        app.add_middleware(Timing)
+    app.add_middleware(BodyLimit, max_body_size=settings.max_body_size)
+    app.add_middleware(AccessLog)
+    app.add_middleware(CorrelationIdMiddleware, generator=lambda: str(uuid4()))
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Location", "X-Request-ID"],
+    )

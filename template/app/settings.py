@@ -1,0 +1,44 @@
+"""What the environment may decide. The process environment wins over `.env`."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+class Settings(BaseSettings):
+    # `poe dev` writes the second file: where its PostgreSQL listens, for as long as it runs.
+    model_config = SettingsConfigDict(
+        env_file=(ROOT / ".env", ROOT / ".postgres" / "env"),
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    db_host: str = "localhost"
+    db_port: int = Field(default=5432, ge=1, le=65535)
+    db_name: str
+    db_username: str
+    db_password: SecretStr
+    db_pool_size: int = Field(
+        default=10, ge=1, description="Connections of each engine, in each worker"
+    )
+    db_connect_timeout: int = Field(default=2, ge=1, description="Seconds")
+    db_statement_timeout: int = Field(default=5, ge=1, description="Seconds")
+    db_lock_timeout: int = Field(default=2, ge=1, description="Seconds")
+    db_idle_transaction_timeout: int = Field(default=10, ge=1, description="Seconds")
+
+    cors_origins: list[str] = []
+    max_body_size: int = Field(default=1024 * 1024, ge=1, description="Bytes")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_json: bool = False
+    timing: bool = Field(default=False, description="Answer with a Server-Timing header")
+
+
+settings = Settings()

@@ -1,0 +1,99 @@
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, String, Table, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from uuid_utils.compat import uuid7
+
+from app.database import Base
+
+if TYPE_CHECKING:
+    from app.items.models import Item
+
+users_groups = Table(
+    "users_groups",
+    Base.metadata,
+    Column[UUID]("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column[UUID](
+        "group_id", ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+
+
+class User(Base):
+    __tablename__ = "users"
+    # The service lower-cases every address; this holds it to that.
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+    # Without it, reading updated_at after an UPDATE would be a second, implicit SELECT.
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=uuid7, init=False)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    full_name: Mapped[str] = mapped_column(String(200))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now(), init=False
+    )
+    updated_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now(), onupdate=func.now(), init=False
+    )
+
+    # lazy="raise": what a query did not load is an error, in both colours, never a hidden SELECT.
+    profile: Mapped["Profile | None"] = relationship(
+        back_populates="user",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        lazy="raise",
+        default=None,
+        repr=False,
+    )
+    groups: Mapped[list["Group"]] = relationship(
+        secondary=users_groups,
+        back_populates="users",
+        passive_deletes=True,
+        lazy="raise",
+        default_factory=list,
+        repr=False,
+    )
+    items: Mapped[list["Item"]] = relationship(
+        back_populates="owner",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        lazy="raise",
+        default_factory=list,
+        repr=False,
+    )
+
+
+class Profile(Base):
+    """One-to-one: the primary key is the user's, so there cannot be two."""
+
+    __tablename__ = "profiles"
+
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, init=False
+    )
+    bio: Mapped[str] = mapped_column(String(2000), default="")
+
+    user: Mapped[User] = relationship(
+        back_populates="profile", lazy="raise", default=None, repr=False
+    )
+
+
+class Group(Base):
+    """Many-to-many, through `users_groups`."""
+
+    __tablename__ = "groups"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=uuid7, init=False)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+
+    users: Mapped[list[User]] = relationship(
+        secondary=users_groups,
+        back_populates="groups",
+        passive_deletes=True,
+        lazy="raise",
+        default_factory=list,
+        repr=False,
+    )

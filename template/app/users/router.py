@@ -1,0 +1,83 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response, status
+
+from app.database import AsyncSessionDep
+from app.errors import documented
+from app.pagination import Page, PageDep, Slice
+from app.users import service
+from app.users.models import Group, Profile, User
+from app.users.schemas import (
+    GroupName,
+    GroupRead,
+    ProfileRead,
+    ProfileWrite,
+    UserCreate,
+    UserRead,
+    UserUpdate,
+)
+
+router = APIRouter(
+    prefix="/users",
+    tags=["users"],
+    responses=documented(status.HTTP_404_NOT_FOUND, status.HTTP_409_CONFLICT),
+)
+
+
+@router.post("", response_model=UserRead, status_code=status.HTTP_201_CREATED)
+async def create_user(
+    session: AsyncSessionDep, data: UserCreate, request: Request, response: Response
+) -> User:
+    user = await session.run_sync(service.create_user, data)
+    response.headers["Location"] = f"{request.url.path}/{user.id}"
+    return user
+
+
+@router.get("", response_model=Page[UserRead])
+async def list_users(session: AsyncSessionDep, page: PageDep) -> Slice[User]:
+    """In the order of creation."""
+    return await session.run_sync(service.list_users, page)
+
+
+@router.get("/{user_id}", response_model=UserRead)
+async def get_user(session: AsyncSessionDep, user_id: UUID) -> User:
+    return await session.run_sync(service.get_user, user_id)
+
+
+@router.patch("/{user_id}", response_model=UserRead)
+async def update_user(session: AsyncSessionDep, user_id: UUID, data: UserUpdate) -> User:
+    """Change the fields that are sent."""
+    return await session.run_sync(service.update_user, user_id, data)
+
+
+@router.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_user(session: AsyncSessionDep, user_id: UUID) -> None:
+    """With everything that belongs to the user."""
+    await session.run_sync(service.delete_user, user_id)
+
+
+@router.get("/{user_id}/profile", response_model=ProfileRead)
+async def get_profile(session: AsyncSessionDep, user_id: UUID) -> Profile:
+    return await session.run_sync(service.get_profile, user_id)
+
+
+@router.put("/{user_id}/profile", response_model=ProfileRead)
+async def put_profile(session: AsyncSessionDep, user_id: UUID, data: ProfileWrite) -> Profile:
+    return await session.run_sync(service.put_profile, user_id, data)
+
+
+@router.get("/{user_id}/groups", response_model=list[GroupRead])
+async def list_groups(session: AsyncSessionDep, user_id: UUID) -> Sequence[Group]:
+    return await session.run_sync(service.list_groups, user_id)
+
+
+@router.put("/{user_id}/groups/{name}", response_model=GroupRead)
+async def join_group(session: AsyncSessionDep, user_id: UUID, name: GroupName) -> Group:
+    """A group exists from its first member on."""
+    return await session.run_sync(service.join_group, user_id, name)
+
+
+@router.delete("/{user_id}/groups/{name}", status_code=status.HTTP_204_NO_CONTENT)
+async def leave_group(session: AsyncSessionDep, user_id: UUID, name: GroupName) -> None:
+    await session.run_sync(service.leave_group, user_id, name)

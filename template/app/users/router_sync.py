@@ -1,0 +1,83 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response, status
+
+from app.database import AsyncSessionDep, SessionDep
+from app.errors import documented
+from app.pagination import Page, PageDep, Slice
+from app.users import service
+from app.users.models import Group, Profile, User
+from app.users.schemas import (
+    GroupName,
+    GroupRead,
+    ProfileRead,
+    ProfileWrite,
+    UserCreate,
+    UserRead,
+    UserUpdate,
+)
+
+router = APIRouter(
+    prefix="/users",
+    tags=["users"],
+    responses=documented(status.HTTP_404_NOT_FOUND, status.HTTP_409_CONFLICT),
+)
+
+
+@router.post("", response_model=UserRead, status_code=status.HTTP_201_CREATED)
+def create_user(
+    session: SessionDep, data: UserCreate, request: Request, response: Response
+) -> User:
+    user = service.create_user(session, data)
+    response.headers["Location"] = f"{request.url.path}/{user.id}"
+    return user
+
+
+@router.get("", response_model=Page[UserRead])
+def list_users(session: SessionDep, page: PageDep) -> Slice[User]:
+    """In the order of creation."""
+    return service.list_users(session, page)
+
+
+@router.get("/{user_id}", response_model=UserRead)
+async def get_user(session: AsyncSessionDep, user_id: UUID) -> User:
+    return await session.run_sync(service.get_user, user_id)
+
+
+@router.patch("/{user_id}", response_model=UserRead)
+def update_user(session: SessionDep, user_id: UUID, data: UserUpdate) -> User:
+    """Change the fields that are sent."""
+    return service.update_user(session, user_id, data)
+
+
+@router.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT)
+def delete_user(session: SessionDep, user_id: UUID) -> None:
+    """With everything that belongs to the user."""
+    service.delete_user(session, user_id)
+
+
+@router.get("/{user_id}/profile", response_model=ProfileRead)
+def get_profile(session: SessionDep, user_id: UUID) -> Profile:
+    return service.get_profile(session, user_id)
+
+
+@router.put("/{user_id}/profile", response_model=ProfileRead)
+def put_profile(session: SessionDep, user_id: UUID, data: ProfileWrite) -> Profile:
+    return service.put_profile(session, user_id, data)
+
+
+@router.get("/{user_id}/groups", response_model=list[GroupRead])
+def list_groups(session: SessionDep, user_id: UUID) -> Sequence[Group]:
+    return service.list_groups(session, user_id)
+
+
+@router.put("/{user_id}/groups/{name}", response_model=GroupRead)
+def join_group(session: SessionDep, user_id: UUID, name: GroupName) -> Group:
+    """A group exists from its first member on."""
+    return service.join_group(session, user_id, name)
+
+
+@router.delete("/{user_id}/groups/{name}", status_code=status.HTTP_204_NO_CONTENT)
+def leave_group(session: SessionDep, user_id: UUID, name: GroupName) -> None:
+    service.leave_group(session, user_id, name)

@@ -1,0 +1,71 @@
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field
+
+from app.text import Line, Text
+
+
+def normalize_email(email: str) -> str:
+    try:
+        return validate_email(email, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        raise ValueError("not an e-mail address") from None
+
+
+Email = Annotated[
+    str,
+    Field(max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "email"}),
+    AfterValidator(normalize_email),
+]
+FullName = Annotated[Line, Field(max_length=200, examples=["Ada Lovelace"])]
+GroupName = Annotated[Line, Field(max_length=100, examples=["staff"])]
+
+
+class UserCreate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    email: Email
+    full_name: FullName
+    is_active: bool = True
+
+
+class UserUpdate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    email: Email | MISSING = MISSING
+    full_name: FullName | MISSING = MISSING
+    is_active: bool | MISSING = MISSING
+
+
+class UserRead(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    email: str
+    full_name: str
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProfileWrite(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    bio: Annotated[Text, Field(max_length=2000)]
+
+
+class ProfileRead(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    user_id: UUID
+    bio: str
+
+
+class GroupRead(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str

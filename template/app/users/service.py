@@ -1,0 +1,91 @@
+"""What the service knows of users. Plain functions over a Session, called from both colours."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm.interfaces import ORMOption
+from uuid_utils.compat import uuid7
+
+from app.errors import NotFound, conflict_on_duplicate
+from app.pagination import PageQuery, Slice, fetch_page
+from app.users.models import Group, Profile, User, users_groups
+from app.users.schemas import ProfileWrite, UserCreate, UserUpdate
+
+EMAIL_TAKEN = "A user with this e-mail address exists already."
+
+
+def create_user(session: Session, data: UserCreate) -> User:
+    user = User(**data.model_dump())
+    session.add(user)
+    with conflict_on_duplicate(EMAIL_TAKEN):
+        session.flush()
+    return user
+
+
+def get_user(session: Session, user_id: UUID, *options: ORMOption) -> User:
+    user = session.get(User, user_id, options=options)
+    if user is None:
+        raise NotFound(f"There is no user {user_id}.")
+    return user
+
+
+def list_users(session: Session, page: PageQuery) -> Slice[User]:
+    return fetch_page(session, select(User), User.id, page)
+
+
+def update_user(session: Session, user_id: UUID, data: UserUpdate) -> User:
+    user = get_user(session, user_id)
+    for name, value in data.model_dump().items():
+        setattr(user, name, value)
+    with conflict_on_duplicate(EMAIL_TAKEN):
+        session.flush()
+    return user
+
+
+def delete_user(session: Session, user_id: UUID) -> None:
+    """The database deletes what belongs to the user with it."""
+    deleted = session.scalar(delete(User).where(User.id == user_id).returning(User.id))
+    if deleted is None:
+        raise NotFound(f"There is no user {user_id}.")
+
+
+def get_profile(session: Session, user_id: UUID) -> Profile:
+    profile = session.get(Profile, user_id)
+    if profile is None:
+        raise NotFound(f"The user {user_id} has no profile.")
+    return profile
+
+
+def put_profile(session: Session, user_id: UUID, data: ProfileWrite) -> Profile:
+    user = get_user(session, user_id, joinedload(User.profile))
+    if user.profile is None:
+        user.profile = Profile()
+    user.profile.bio = data.bio
+    session.flush()
+    return user.profile
+
+
+def list_groups(session: Session, user_id: UUID) -> Sequence[Group]:
+    return get_user(session, user_id, selectinload(User.groups)).groups
+
+
+def join_group(session: Session, user_id: UUID, name: str) -> Group:
+    """A group exists from its first member on; joining twice is joining once."""
+    get_user(session, user_id)
+    session.execute(insert(Group).values(id=uuid7(), name=name).on_conflict_do_nothing())
+    group = session.scalars(select(Group).where(Group.name == name)).one()
+    membership = insert(users_groups).values(user_id=user_id, group_id=group.id)
+    session.execute(membership.on_conflict_do_nothing())
+    return group
+
+
+def leave_group(session: Session, user_id: UUID, name: str) -> None:
+    group_id = select(Group.id).where(Group.name == name).scalar_subquery()
+    membership = delete(users_groups).where(
+        users_groups.c.user_id == user_id, users_groups.c.group_id == group_id
+    )
+    if session.scalar(membership.returning(users_groups.c.user_id)) is None:
+        raise NotFound(f"The user {user_id} is not in the group {name}.")

