@@ -60,6 +60,9 @@ def configure_logging(settings: Settings) -> None:
                 "uvicorn": {"handlers": [], "propagate": True},
                 # app.middleware writes the access log: it knows the path template.
                 "uvicorn.access": {"handlers": [], "propagate": False},
+                # They log whole URLs, and with them the tokens of other services.
+                "httpx": {"level": "WARNING"},
+                "httpx2": {"level": "WARNING"},
             },
         }
     )

@@ -1,0 +1,147 @@
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx2
+import psycopg2
+import pytest
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from sqlalchemy import delete, event
+
+from scripts import postgres
+
+ROOT = Path(__file__).parents[1]
+# Whatever test reaches the database also shows that such a password does.
+PASSWORD = 'p@ss:/%#?&$"` ='
+
+server = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the database. `app` reads its settings when imported, so nothing here may import it.
+
+    With DB_HOST set it is that server. So it is in pytest-xdist's workers, which inherit ours.
+    """
+    stack = config.stash[server] = ExitStack()
+    if "DB_HOST" not in os.environ:
+        folder = stack.enter_context(TemporaryDirectory(prefix="postgres-"))
+        port = postgres.free_port()
+        superuser = stack.enter_context(postgres.running(Path(folder), port, durable=False))
+        postgres.ensure_role(superuser, "tests", PASSWORD, attributes="LOGIN CREATEDB")
+        os.environ |= {
+            "DB_HOST": postgres.HOST,
+            "DB_PORT": str(port),
+            "DB_USERNAME": "tests",
+            "DB_PASSWORD": PASSWORD,
+        }
+    os.environ["DB_NAME"] = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[server].close()
+
+
+@pytest.fixture(scope="session")
+def alembic_config() -> Config:
+    return Config(toml_file=ROOT / "pyproject.toml")
+
+
+@pytest.fixture(scope="session")
+def database(alembic_config: Config) -> Iterator[None]:
+    from app.database import SQLALCHEMY_DATABASE_URL as URL
+    from app.database import engine
+
+    def execute(statement: str) -> None:
+        dsn = URL.set(drivername="postgresql", database="postgres")
+        with closing(psycopg2.connect(dsn.render_as_string(hide_password=False))) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(statement)
+
+    execute(f"DROP DATABASE IF EXISTS {URL.database} WITH (FORCE)")
+    execute(f"CREATE DATABASE {URL.database}")
+    command.upgrade(alembic_config, "head")
+    yield
+    engine.dispose()
+    execute(f"DROP DATABASE {URL.database} WITH (FORCE)")
+
+
+@pytest.fixture(autouse=True)
+def empty_tables(database: None) -> Iterator[None]:
+    """Commits are real, for a rollback would hide one engine's rows from the other."""
+    from app.database import Base, engine
+
+    yield
+    with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(delete(table))
+
+
+@pytest.fixture(scope="session")
+async def app(database: None) -> AsyncIterator[FastAPI]:
+    from app.main import create_app
+
+    app = create_app()
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@contextmanager
+def count_statements() -> Iterator[list[str]]:
+    from app.database import async_engine, engine
+
+    statements: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        statements.append(statement)
+
+    engines = engine, async_engine.sync_engine
+    for each in engines:
+        event.listen(each, "before_cursor_execute", note)
+    yield statements
+    for each in engines:
+        event.remove(each, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def counting() -> Callable[[], AbstractContextManager[list[str]]]:
+    """The statements that either engine executes inside the block."""
+    return count_statements
+
+
+@contextmanager
+def serving(log: Path = Path(os.devnull), **environment: str) -> Iterator[httpx2.Client]:
+    """The service in a process of its own, on a real socket; its standard error goes into `log`."""
+    port = postgres.free_port()
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
+    with log.open("w") as stderr:
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=stderr)
+    try:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            deadline = time.monotonic() + 30
+            while postgres.is_free(port):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def connect(app: FastAPI) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url="http://test")
+
+
+@pytest.fixture(scope="session")
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with connect(app) as client:
+        yield client

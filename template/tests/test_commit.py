@@ -1,0 +1,121 @@
+"""A 2xx means committed. An in-process client sees only the end, so these tests watch `send`."""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event, func, select, text
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import Session
+
+from app.database import (
+    AsyncSessionDep,
+    AsyncSessionLocal,
+    SessionDep,
+    SessionLocal,
+    async_engine,
+    engine,
+)
+from app.errors import Conflict, add_error_handlers
+from app.users.models import User
+
+service = FastAPI()
+add_error_handlers(service)
+
+
+def add_user(session: Session) -> None:
+    session.add(User(email="ada@example.com", full_name="Ada"))
+    session.flush()
+
+
+def add_and_raise(session: Session) -> None:
+    add_user(session)
+    raise Conflict("no")
+
+
+def break_at_commit(session: Session) -> None:
+    add_user(session)
+    unique = "id int UNIQUE DEFERRABLE INITIALLY DEFERRED"
+    session.execute(text(f"CREATE TEMPORARY TABLE once ({unique}) ON COMMIT DROP"))
+    session.execute(text("INSERT INTO once VALUES (1), (1)"))
+
+
+@service.post("/sync/{case}", status_code=201)
+def write(session: SessionDep, case: str) -> None:
+    CASES[case](session)
+
+
+@service.post("/async/{case}", status_code=201)
+async def async_write(session: AsyncSessionDep, case: str) -> None:
+    await session.run_sync(CASES[case])
+
+
+CASES = {"commit": add_user, "raise": add_and_raise, "break": break_at_commit}
+
+
+async def watch(path: str) -> tuple[list[str], int]:
+    """The order of commits and sends of one request, and its status."""
+    events: list[str] = []
+    status = 0
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal status
+        events.append(message["type"])
+        status = message.get("status", status)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    def note(_: Any) -> None:
+        events.append("commit")
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b""}
+    engines = engine, async_engine.sync_engine
+    for each in engines:
+        event.listen(each, "commit", note)
+    try:
+        await service(scope, receive, send)
+    finally:
+        for each in engines:
+            event.remove(each, "commit", note)
+    return events, status
+
+
+def count_users() -> int:
+    with SessionLocal() as session:
+        return session.scalars(select(func.count()).select_from(User)).one()
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+async def test_the_commit_precedes_the_response(colour: str) -> None:
+    events, status = await watch(f"/{colour}/commit")
+    assert events == ["commit", "http.response.start", "http.response.body"]
+    assert (status, count_users()) == (201, 1)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+async def test_an_error_rolls_back(colour: str) -> None:
+    events, status = await watch(f"/{colour}/raise")
+    assert "commit" not in events
+    assert (status, count_users()) == (409, 0)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+async def test_a_commit_that_fails_is_no_success(colour: str) -> None:
+    _, status = await watch(f"/{colour}/break")
+    assert (status, count_users()) == (409, 0)
+
+
+def test_a_session_that_ended_does_not_open_again() -> None:
+    with SessionLocal.begin() as session:
+        pass
+    with pytest.raises(InvalidRequestError, match="permanently closed"):
+        session.execute(text("SELECT 1"))
+
+
+async def test_an_async_session_that_ended_does_not_open_again() -> None:
+    async with AsyncSessionLocal.begin() as session:
+        pass
+    with pytest.raises(InvalidRequestError, match="permanently closed"):
+        await session.execute(text("SELECT 1"))

@@ -1,0 +1,57 @@
+import pytest
+from sqlalchemy import text
+
+from app.database import (
+    ASYNC_SQLALCHEMY_DATABASE_URL,
+    SQLALCHEMY_DATABASE_URL,
+    Base,
+    async_engine,
+    engine,
+    model_registry,
+)
+from app.settings import PROJECT, Settings, settings
+
+SETTINGS = text(
+    "SELECT name, setting FROM pg_settings WHERE name IN ('application_name', 'statement_timeout',"
+    " 'lock_timeout', 'idle_in_transaction_session_timeout', 'TimeZone')"
+)
+EXPECTED = {
+    "application_name": PROJECT["name"],
+    "statement_timeout": f"{settings.db_statement_timeout}000",
+    "lock_timeout": f"{settings.db_lock_timeout}000",
+    "idle_in_transaction_session_timeout": f"{settings.db_idle_transaction_timeout}000",
+    "TimeZone": "UTC",
+}
+
+
+async def test_both_engines_set_the_same_limits() -> None:
+    with engine.connect() as connection:
+        assert dict(connection.execute(SETTINGS).all()) == EXPECTED
+    async with async_engine.connect() as async_connection:
+        result = await async_connection.execute(SETTINGS)
+        assert dict(result.all()) == EXPECTED
+
+
+def test_the_urls_name_their_drivers() -> None:
+    assert SQLALCHEMY_DATABASE_URL.drivername == "postgresql+psycopg2"
+    assert ASYNC_SQLALCHEMY_DATABASE_URL.drivername == "postgresql+asyncpg"
+
+
+def test_one_registry_holds_every_model() -> None:
+    assert Base.registry is model_registry
+    assert {"users", "groups", "profiles", "items"} <= model_registry.metadata.tables.keys()
+
+
+def test_the_password_is_in_no_representation() -> None:
+    password = settings.db_password.get_secret_value()
+    shown = f"{settings!r} {engine!r} {async_engine!r} {SQLALCHEMY_DATABASE_URL}"
+    assert password not in shown
+
+
+def test_a_missing_or_wrong_setting_is_named_and_no_value_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DB_PORT", "correct-horse")
+    with pytest.raises(ValueError, match="db_port") as raised:
+        Settings()
+    assert "correct-horse" not in str(raised.value)

@@ -1,0 +1,42 @@
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from httpx2 import AsyncClient
+
+from scripts import postgres
+from tests.conftest import serving
+
+
+async def test_the_service_is_live_and_ready(client: AsyncClient) -> None:
+    assert (await client.get("/health/live")).status_code == 200
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """A port that accepts and never answers."""
+    with socket.create_server((postgres.HOST, 0)) as listener:
+        yield str(listener.getsockname()[1])
+
+
+def check_unready(port: str) -> None:
+    with serving(DB_HOST=postgres.HOST, DB_PORT=port) as client:
+        assert client.get("/health/live").status_code == 200
+        started = time.monotonic()
+        response = client.get("/health/ready")
+        assert time.monotonic() - started < 2
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "1"
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert client.get("/api/v1/users").status_code == 503
+
+
+def test_the_service_starts_and_is_unready_while_the_database_is_down() -> None:
+    check_unready(str(postgres.free_port()))
+
+
+def test_readiness_does_not_wait_for_a_database_that_never_answers() -> None:
+    with black_hole() as port:
+        check_unready(port)
