@@ -104,10 +104,7 @@ def handle_http_error(_: Request, error: HTTPException) -> Response:
 def handle_invalid_request(_: Request, error: RequestValidationError) -> Response:
     """Say where and why, and never repeat the value: it may be a password."""
     errors = [
-        FieldError(
-            pointer="".join(f"/{part}" for part in each["loc"]).encode(errors="replace").decode(),
-            detail=each["msg"],
-        )
+        FieldError(pointer="".join(f"/{part}" for part in each["loc"]), detail=each["msg"])
         for each in error.errors()
     ]
     return problem(

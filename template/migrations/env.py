@@ -19,6 +19,8 @@ else:
             connection=connection,
             target_metadata=Base.metadata,
             compare_server_default=True,
+            # The second finds CHECK constraints that were added or removed, by their names.
+            autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
             transaction_per_migration=True,
         )
         with context.begin_transaction():

@@ -110,8 +110,11 @@ def count_statements() -> Iterator[list[str]]:
         event.remove(each, "before_cursor_execute", note)
 
 
+Counting = Callable[[], AbstractContextManager[list[str]]]
+
+
 @pytest.fixture
-def counting() -> Callable[[], AbstractContextManager[list[str]]]:
+def counting() -> Counting:
     """The statements that either engine executes inside the block."""
     return count_statements
 

@@ -6,12 +6,21 @@ from contextlib import contextmanager
 from httpx2 import AsyncClient
 
 from scripts import postgres
-from tests.conftest import serving
+from tests.conftest import Counting, serving
 
 
-async def test_the_service_is_live_and_ready(client: AsyncClient) -> None:
-    assert (await client.get("/health/live")).status_code == 200
-    assert (await client.get("/health/ready")).status_code == 200
+async def test_liveness_asks_nobody(client: AsyncClient, counting: Counting) -> None:
+    with counting() as executed:
+        assert (await client.get("/health/live")).status_code == 200
+    assert executed == []
+
+
+async def test_readiness_asks_the_database_through_both_engines(
+    client: AsyncClient, counting: Counting
+) -> None:
+    with counting() as executed:
+        assert (await client.get("/health/ready")).status_code == 200
+    assert executed == ["SELECT 1", "SELECT 1"]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, selectinload
 from app.database import SessionLocal
 from app.items.models import Item
 from app.users.models import Group, Profile, User
+from tests.conftest import Counting
 
 
 def make_user(session: Session) -> User:
@@ -78,7 +79,7 @@ def test_nothing_loads_lazily(name: str) -> None:
 
 
 @pytest.mark.parametrize("by", ["unit of work", "statement"])
-def test_the_database_deletes_what_belongs_to_a_user(by: str) -> None:
+def test_the_database_deletes_what_belongs_to_a_user(by: str, counting: Counting) -> None:
     with SessionLocal.begin() as session:
         user = User(
             email="ada@example.com",
@@ -88,10 +89,14 @@ def test_the_database_deletes_what_belongs_to_a_user(by: str) -> None:
         )
         session.add_all([user, Item(title="lamp", description="", owner=user)])
     with SessionLocal.begin() as session:
-        if by == "statement":
-            session.execute(delete(User))
-        else:
-            session.delete(session.get_one(User, user.id))
+        user = session.get_one(User, user.id)
+        with counting() as executed:
+            if by == "statement":
+                session.execute(delete(User))
+            else:
+                session.delete(user)
+                session.flush()
+        assert len(executed) == 1, executed
     with SessionLocal() as session:
         for model, left in [(User, 0), (Profile, 0), (Item, 0), (Group, 1)]:
             assert session.scalar(select(func.count()).select_from(model)) == left

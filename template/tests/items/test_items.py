@@ -1,10 +1,10 @@
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from httpx2 import AsyncClient
+
+from tests.conftest import Counting
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_items_are_listed_by_owner(client: AsyncClient, owner: dict[str, A
 async def test_a_page_with_its_owners_is_two_statements(
     client: AsyncClient,
     owner: dict[str, Any],
-    counting: Callable[[], AbstractContextManager[list[str]]],
+    counting: Counting,
     length: int,
 ) -> None:
     for number in range(length):

@@ -1,11 +1,15 @@
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from httpx2 import AsyncClient
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from app.database import SessionLocal
+from app.users.models import User
+from tests.conftest import Counting
 
 ADA = {"email": "ada@example.com", "full_name": "Ada Lovelace"}
 
@@ -32,6 +36,11 @@ async def test_an_email_is_taken_once(client: AsyncClient, email: str) -> None:
     again = await client.post("/api/v1/users", json=ADA | {"email": email})
     assert again.status_code == 409
     assert again.json()["detail"] == "A user with this e-mail address exists already."
+
+
+def test_the_database_refuses_an_email_with_a_capital() -> None:
+    with SessionLocal() as session, pytest.raises(IntegrityError, match="ck_users_email_lower"):
+        session.execute(insert(User).values(id=uuid4(), email="Ada@example.com", full_name="Ada"))
 
 
 async def test_of_fifty_equal_creates_one_succeeds(client: AsyncClient) -> None:
@@ -142,7 +151,7 @@ async def test_a_user_joins_and_leaves_groups(client: AsyncClient) -> None:
 )
 async def test_a_request_issues_so_many_statements(
     client: AsyncClient,
-    counting: Callable[[], AbstractContextManager[list[str]]],
+    counting: Counting,
     method: str,
     path: str,
     body: dict[str, Any] | None,
