@@ -100,8 +100,8 @@ class BodyLimit:
 class Timing(BaseHTTPMiddleware):
     """`Server-Timing`, for the browser's developer tools.
 
-    The pattern for a team's own middleware that wants a Request and a Response. It costs about
-    0.1 ms a request where a bare ASGI class costs 0.01; see the README.
+    The shape of a middleware that wants a Request and a Response. It costs about 70 µs a request,
+    where a bare ASGI class like those above costs about 1: the README says how that was measured.
     """
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -114,9 +114,10 @@ class Timing(BaseHTTPMiddleware):
 
 def add_middleware(app: FastAPI, settings: Settings) -> None:
     # add_middleware wraps what is there already: the last one added is the outermost.
+    # Innermost, because a BaseHTTPMiddleware turns an error of `receive` into a 400.
+    app.add_middleware(BodyLimit, max_body_size=settings.max_body_size)
     if settings.timing:
         app.add_middleware(Timing)
-    app.add_middleware(BodyLimit, max_body_size=settings.max_body_size)
     app.add_middleware(AccessLog)
     app.add_middleware(CorrelationIdMiddleware, generator=lambda: str(uuid4()))
     app.add_middleware(

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     db_port: int = Field(default=5432, ge=1, le=65535)
     db_name: str
     db_username: str
-    db_password: SecretStr
+    db_password: SecretStr = Field(min_length=1)
     db_pool_size: int = Field(
         default=10, ge=1, description="Connections of each engine, in each worker"
     )
@@ -41,4 +41,12 @@ class Settings(BaseSettings):
     timing: bool = Field(default=False, description="Answer with a Server-Timing header")
 
 
-settings = Settings()
+def load() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"{str(each['loc'][0]).upper()}: {each['msg']}." for each in error.errors()]
+        raise SystemExit("\n".join([*wrong, "Set it in the environment or in .env."])) from None
+
+
+settings = load()

@@ -108,7 +108,7 @@ def ensure_role(superuser: URL, name: str, password: str, *, attributes: str = "
     connection = psycopg2.connect(superuser.render_as_string(hide_password=False))
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
-        verb = "ALTER" if cursor.fetchone() else "CREATE"
+        verb = "CREATE" if cursor.fetchone() is None else "ALTER"
         cursor.execute(
             sql.SQL(f"{verb} ROLE {{}} {attributes} PASSWORD {{}}").format(
                 sql.Identifier(name), sql.Literal(password)

@@ -83,7 +83,6 @@ async def test_hostile_json_is_refused(client: AsyncClient, content: bytes) -> N
         "/api/v1/users/%00",
         "/api/v1/users/%FF",
         "/api/v1/users/" + "x" * 10_000,
-        "/api/v1/items?owner_id=1",
         "/api/v1/users?limit=99999999999999999999",
         "/api/v1/users?cursor=" + "A" * 10_000,
     ],

@@ -12,28 +12,31 @@ from app.settings import settings
 from tests.conftest import connect
 
 ORIGIN = "https://front.example.com"
-DEVELOPMENT = settings.model_copy(update={"cors_origins": [ORIGIN], "timing": True})
 
 
-@pytest.fixture
-async def broken() -> AsyncIterator[AsyncClient]:
-    """A service with every middleware and an endpoint that nobody has thought through."""
+def build(*, timing: bool) -> FastAPI:
     service = FastAPI()
+    changes = {"cors_origins": [ORIGIN], "timing": timing}
     add_error_handlers(service)
-    add_middleware(service, DEVELOPMENT)
+    add_middleware(service, settings.model_copy(update=changes))
 
-    @service.get("/broken/{name}")
-    async def fail(name: str) -> None:
-        raise RuntimeError(name)
+    @service.get("/fail")
+    async def fail() -> None:
+        raise RuntimeError("pipe")
 
-    async with connect(service) as client:
-        yield client
+    @service.post("/echo")
+    async def echo(data: dict[str, str]) -> dict[str, str]:
+        return data
+
+    return service
 
 
-async def test_a_500_carries_the_request_id_and_the_cors_headers(broken: AsyncClient) -> None:
+@pytest.mark.parametrize("timing", [True, False])
+async def test_a_500_carries_the_request_id_and_the_cors_headers(timing: bool) -> None:
     request_id = str(uuid4())
     headers = {"Origin": ORIGIN, "X-Request-ID": request_id}
-    response = await broken.get("/broken/pipe", headers=headers)
+    async with connect(build(timing=timing)) as client:
+        response = await client.get("/fail", headers=headers)
     assert response.status_code == 500
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.headers["X-Request-ID"] == request_id
@@ -58,8 +61,17 @@ async def test_concurrent_requests_keep_their_own_ids(client: AsyncClient) -> No
     assert [response.headers["X-Request-ID"] for response in responses] == ids
 
 
-async def test_timing_is_answered_where_the_setting_is_on(
-    broken: AsyncClient, client: AsyncClient
-) -> None:
-    assert (await broken.get("/nowhere")).headers["Server-Timing"].startswith("app;dur=")
-    assert "Server-Timing" not in (await client.get("/nowhere")).headers
+@pytest.mark.parametrize("timing", [True, False])
+async def test_timing_is_answered_where_the_setting_is_on(timing: bool) -> None:
+    async with connect(build(timing=timing)) as client:
+        assert ("Server-Timing" in (await client.get("/nowhere")).headers) is timing
+
+
+@pytest.mark.parametrize("timing", [True, False])
+async def test_a_large_body_is_refused_beneath_every_middleware(timing: bool) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x" * 2_000_000
+
+    async with connect(build(timing=timing)) as client:
+        headers = {"Content-Type": "application/json"}
+        assert (await client.post("/echo", content=body(), headers=headers)).status_code == 413

@@ -39,6 +39,10 @@ async def test_an_item_needs_an_owner(client: AsyncClient) -> None:
     assert (await client.post("/api/v1/items", json=orphan)).status_code == 404
 
 
+async def test_a_broken_owner_is_refused(client: AsyncClient) -> None:
+    assert (await client.get("/api/v1/items?owner_id=1")).status_code == 422
+
+
 async def test_an_item_goes_with_its_owner(client: AsyncClient, owner: dict[str, Any]) -> None:
     item = await create(client, owner, "lamp")
     assert (await client.delete(f"/api/v1/users/{owner['id']}")).status_code == 204

@@ -1,0 +1,21 @@
+"""`poe env`: a fresh clone has no `.env`, for it holds a password: make one from `.env.example`."""
+
+import secrets
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ENV_FILE = ROOT / ".env"
+
+
+def main() -> None:
+    if not ENV_FILE.exists():
+        example = (ROOT / ".env.example").read_text("utf-8")
+        ENV_FILE.touch(mode=0o600)
+        password = f"DB_PASSWORD='{secrets.token_hex(24)}'"
+        ENV_FILE.write_text(example.replace("DB_PASSWORD=''", password), "utf-8")
+        print("There was no .env: made one from .env.example, with a password of its own.")
+    ENV_FILE.chmod(0o600)
+
+
+if __name__ == "__main__":
+    main()
