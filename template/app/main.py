@@ -38,6 +38,7 @@ def create_app() -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
         responses=documented(
+            status.HTTP_400_BAD_REQUEST,
             status.HTTP_413_CONTENT_TOO_LARGE,
             status.HTTP_422_UNPROCESSABLE_CONTENT,
             status.HTTP_503_SERVICE_UNAVAILABLE,

@@ -38,6 +38,10 @@ async def test_an_invalid_field_is_pointed_at(client: AsyncClient) -> None:
     assert [error["pointer"] for error in problem["errors"]] == ["/body/email"]
 
 
+async def test_a_number_is_no_boolean(client: AsyncClient) -> None:
+    check(await client.post("/api/v1/users", json=ADA | {"is_active": 0}), 422)
+
+
 @pytest.mark.parametrize("field", ["email", "full_name", "is_active", "unknown"])
 async def test_an_error_never_repeats_the_input(client: AsyncClient, field: str) -> None:
     body = ADA | {field: f"{SECRET}\x00"}

@@ -3,7 +3,7 @@ from typing import Annotated
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
 from app.text import Line, Text
 
@@ -29,7 +29,7 @@ class UserCreate(BaseModel):
 
     email: Email
     full_name: FullName
-    is_active: bool = True
+    is_active: StrictBool = True
 
 
 class UserUpdate(BaseModel):
@@ -37,7 +37,7 @@ class UserUpdate(BaseModel):
 
     email: Email | MISSING = MISSING
     full_name: FullName | MISSING = MISSING
-    is_active: bool | MISSING = MISSING
+    is_active: StrictBool | MISSING = MISSING
 
 
 class UserRead(BaseModel):
