@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
-from scripts import postgres
+from scripts import env, postgres
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".postgres"
@@ -53,13 +54,22 @@ def run(environment: dict[str, str], *module: str) -> int:
             raise
 
 
+def interrupt_once(*_: object) -> NoReturn:
+    """A second Ctrl-C must not interrupt the cleaning up after the first."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="poe dev", description=__doc__)
     parser.add_argument("--port", default="8000")
     port = parser.parse_args().port
     if not postgres.is_free(int(port)):
         sys.exit(f"Port {port} is taken: stop what listens there, or `poe dev --port 8001`.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, interrupt_once)
+    env.main()
     with database() as environment:
         migrated = run(environment, "alembic", "upgrade", "head")
         return migrated or run(environment, "fastapi", "dev", "--reload-dir", "app", "--port", port)

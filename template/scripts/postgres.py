@@ -10,9 +10,9 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,18 +63,39 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run(program: Path, *args: str | Path, log: Path) -> bool:
-    """Run one of PostgreSQL's programs; what it says goes into the log."""
-    command: list[str | Path] = [program, *args]
-    if is_root():
-        # PostgreSQL refuses to be root: be nobody, who may still reach the data in root's folders.
-        command = [
-            *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-            *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
-            *command,
-        ]
+def as_nobody(*command: str | Path) -> list[str | Path]:
+    """PostgreSQL refuses to be root: be nobody, who may still reach the data in root's folders."""
+    if not is_root():
+        return [*command]
+    user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    return [*user, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", *command]
+
+
+def run(*command: str | Path, log: Path) -> bool:
     with log.open("a") as output:
-        return not subprocess.run(command, stdout=output, stderr=output, check=False).returncode
+        done = subprocess.run(as_nobody(*command), stdout=output, stderr=output, check=False)
+    return done.returncode == 0
+
+
+@contextmanager
+def at_the_end(*command: str | Path, log: Path) -> Iterator[None]:
+    """Run a command when the block ends, also when this process is killed in it.
+
+    A process of its own waits for the end of its input, which only this process could send to.
+    """
+    wait = "import subprocess, sys; sys.stdin.read(); subprocess.run(sys.argv[1:])"
+    with log.open("a") as output:
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", wait, *as_nobody(*command)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        waiting.communicate()
 
 
 def create(data: Path, bin: Path, password_file: Path, log: Path) -> None:
@@ -105,15 +126,15 @@ def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     if not durable:
         options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
     with programs() as bin:
-        stop = partial(run, bin / "pg_ctl", "stop", "--pgdata", data, "--mode=fast", log=log)
+        stop = (bin / "pg_ctl", "stop", "--pgdata", data, "--mode=fast")
+        start = (bin / "pg_ctl", "start", "--pgdata", data, "-w", "-o", options, "-l", log)
         if (data / "PG_VERSION").exists():
-            stop()  # what a killed process may have left running
+            run(*stop, log=log)  # where the machine was not given the time
         else:
             create(data, bin, password_file, log)
-        start = ("start", "--pgdata", data, "-w", "-o", options, "-l", log)
-        if not run(bin / "pg_ctl", *start, log=log):
+        if not run(*start, log=log):
             raise SystemExit(f"PostgreSQL could not start on port {port}:\n{log.read_text()}")
-        try:
+        with at_the_end(*stop, log=log):
             yield URL.create(
                 "postgresql",
                 username="postgres",
@@ -122,8 +143,6 @@ def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
                 port=port,
                 database="postgres",
             )
-        finally:
-            stop()
 
 
 def ensure_role(superuser: URL, name: str, password: str, *, attributes: str = "LOGIN") -> None:

@@ -1,4 +1,5 @@
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -42,7 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
             "DB_USERNAME": "tests",
             "DB_PASSWORD": PASSWORD,
         }
-    os.environ["DB_NAME"] = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    # Of this process alone: others may be testing on the same server.
+    os.environ["DB_NAME"] = f"test_{secrets.token_hex(8)}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -65,7 +67,6 @@ def database(alembic_config: Config) -> Iterator[None]:
             connection.autocommit = True
             connection.cursor().execute(statement)
 
-    execute(f"DROP DATABASE IF EXISTS {URL.database} WITH (FORCE)")
     execute(f"CREATE DATABASE {URL.database}")
     command.upgrade(alembic_config, "head")
     yield
