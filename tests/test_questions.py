@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from pydantic_settings import BaseSettings
 
-from tests.conftest import Environments, Render
-from tests.rendering import FOLDER, ROOT, oldest_python, run
+from tests.conftest import Render
+from tests.rendering import FOLDER, ROOT, run
 
 QUESTIONS = {
     "project_name",
@@ -284,12 +284,6 @@ def test_no_dependency_can_be_shadowed() -> None:
     requirements = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
     direct = {Requirement(text).name for text in requirements}
     assert direct <= set(copier_yml()["taken_names"]["default"])
-
-
-def test_no_dependency_of_a_dependency_can_be_shadowed(environment: Environments) -> None:
-    lock = tomllib.loads(environment(oldest_python()).lock.read_text("utf-8"))
-    packages = {package["name"] for package in lock["package"]} - {FOLDER}
-    assert packages <= set(copier_yml()["taken_names"]["default"])
 
 
 def test_the_message_after_the_copy_names_the_commands_of_that_service(

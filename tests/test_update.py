@@ -1,5 +1,6 @@
 """Real updates without trust: a copy, the team's life in it, an update; then the comparison."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from tests.updating import (
     classes,
     conflicts,
     copy,
+    flip,
     insert,
     make_template,
     owned_by_the_template,
@@ -55,7 +57,13 @@ def service(template: Path, tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def variables(environment: Environments) -> dict[str, str]:
-    return environment(oldest_python()).variables()
+    found = environment(oldest_python())
+    return found.variables(PATH=f"{found.folder / 'bin'}:{os.environ['PATH']}")
+
+
+def tool(variables: dict[str, str], name: str) -> str:
+    """A program of the shared environment; `uv run` would write a lock first."""
+    return str(Path(variables["UV_PROJECT_ENVIRONMENT"]) / "bin" / name)
 
 
 def is_shallow() -> bool:
@@ -108,7 +116,7 @@ def test_a_service_passes_its_tests_after_the_update(
     for chapter in STORIES["all of it"]:
         chapter(lived)
     update(lived)
-    tested = run([uv(), "run", "--no-sync", "pytest", "-q"], lived, variables)
+    tested = run([tool(variables, "pytest"), "-q"], lived, variables)
     assert tested.returncode == 0, tested.stdout
 
 
@@ -184,7 +192,7 @@ def test_a_flip_makes_an_untouched_service_a_fresh_one(
     first, second = answers
     flipped = service(default_session=first, db_password=PASSWORD)
     fresh = service(name="fresh/order-service", default_session=second, db_password=PASSWORD)
-    update(flipped, ":current:", default_session=second)
+    flip(flipped, default_session=second)
     assert files(flipped) == files(fresh)
     for name in files(fresh):
         assert read(flipped / name) == read(fresh / name), name
@@ -196,11 +204,11 @@ def test_a_flip_keeps_the_features_of_the_team(service: Lived, variables: dict[s
     for chapter in STORIES["all of it"]:
         chapter(lived)
     team = written(before, lived)
-    update(lived, ":current:", default_session="sync")
+    flip(lived, default_session="sync")
     assert conflicts(lived) == []
     assert team.lost(lived) == []
     assert "\ndef list_users(" in read(lived / "app" / "users" / "router.py")
-    tested = run([uv(), "run", "--no-sync", "pytest", "-q"], lived, variables)
+    tested = run([tool(variables, "pytest"), "-q"], lived, variables)
     assert tested.returncode == 0, tested.stdout
 
 
@@ -219,7 +227,7 @@ def test_the_password_file_is_never_touched(service: Lived, life: str) -> None:
         case "recopy":
             copier.run_recopy(lived, overwrite=True, vcs_ref=NOW, **OPTIONS)
         case "flip":
-            update(lived, ":current:", default_session="sync", db_password="another")
+            flip(lived, default_session="sync", db_password="another")
     assert read(env) == expected
     save(lived, "After")
     assert PASSWORD not in git(lived, "log", "--patch")
@@ -245,7 +253,7 @@ def test_copier_never_says_the_password(template: Path, tmp_path: Path) -> None:
 
 
 def poe_update(service: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return run([uv(), "run", "--no-sync", "poe", "update"], service, variables)
+    return run([tool(variables, "poe"), "update"], service, variables)
 
 
 def test_poe_update_refuses_what_is_not_committed(
@@ -255,7 +263,7 @@ def test_poe_update_refuses_what_is_not_committed(
     (lived / "new.py").write_text("")
     refused = poe_update(lived, variables)
     assert refused.returncode != 0
-    assert "There are uncommitted changes: commit or stash them first" in refused.stdout
+    assert "Commit or stash what is not committed, then update:\n  ?? new.py\n" in refused.stdout
     assert git(lived, "status", "--porcelain") == "?? new.py\n"
 
 
@@ -307,15 +315,14 @@ def test_a_changed_model_makes_a_revision_due(
     update(lived, "10000.0.0")
     assert conflicts(lived) == []
 
-    check = [uv(), "run", "--no-sync", "poe", "drift"]
+    check = [tool(variables, "poe"), "drift"]
     drifted = run(check, lived, variables)
     assert drifted.returncode != 0
     assert "nickname" in drifted.stdout
     with serving(lived, variables | {"UV_NO_SYNC": "1"}):
-        written = run(
-            [uv(), "run", "--no-sync", "poe", "revision", "-m", "nicknames"], lived, variables
-        )
-        assert written.returncode == 0, written.stdout
+        revise = [tool(variables, "poe"), "revision", "-m", "nicknames"]
+        revised = run(revise, lived, variables)
+        assert revised.returncode == 0, revised.stdout
     checked = run(check, lived, variables)
     assert checked.returncode == 0, checked.stdout
 

@@ -1,4 +1,4 @@
-"""Versions of the template, services that teams have lived in, and what an update leaves of both."""
+"""Versions of the template, and what an update leaves of what a team wrote."""
 
 import re
 import shutil
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import copier
+from copier import VcsRef
 
 from tests.rendering import ROOT, commit, copy_source, files, git
 
 PARTS = ("copier.yml", "template")
-MARKERS = re.compile(r"^(<<<<<<< before updating|=======|>>>>>>> after updating)$")
+MARKER = re.compile("^<<<<<<< before updating", re.MULTILINE)
 OPTIONS: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": False}
 NOW, FUTURE = "9998.0.0", "9999.0.0"
 
@@ -113,9 +114,14 @@ def copy(template: Path, destination: Path, version: str, **answers: Any) -> Pat
     return destination
 
 
-def update(service: Path, version: str = FUTURE, **answers: Any) -> None:
+def update(service: Path, version: str | VcsRef = FUTURE, **answers: Any) -> None:
     save(service, "What the team did")
     copier.run_update(service, answers, vcs_ref=version, overwrite=True, **OPTIONS)
+
+
+def flip(service: Path, **answers: Any) -> None:
+    """Change an answer, and stay at the version."""
+    update(service, VcsRef.CURRENT, **answers)
 
 
 def save(service: Path, message: str) -> None:
@@ -128,7 +134,7 @@ def conflicts(service: Path) -> list[str]:
     return sorted(
         name
         for name in files(service)
-        if name.endswith(".rej") or "<<<<<<< before updating" in read(service / name)
+        if name.endswith(".rej") or MARKER.search(read(service / name))
     )
 
 
@@ -156,15 +162,10 @@ class Written(NamedTuple):
 def written(before: Path, after: Path) -> Written:
     """Compare a service with its first state."""
     old, new = files(before), files(after)
-    lines = {
-        name: [
-            line
-            for line in read(after / name).splitlines()
-            if line.strip()
-            and line not in (read(before / name) if name in old else "").splitlines()
-        ]
-        for name in new
-    }
+    lines = {}
+    for name in new:
+        known = read(before / name).splitlines() if name in old else []
+        lines[name] = [x for x in read(after / name).splitlines() if x.strip() and x not in known]
     return Written({name: found for name, found in lines.items() if found}, old - new)
 
 

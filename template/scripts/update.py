@@ -22,8 +22,8 @@ def unmerged() -> list[str]:
 def main() -> None:
     if not git("rev-parse", "HEAD"):
         sys.exit("This is not a git repository with a commit: commit first, then update.")
-    if git("status", "--porcelain"):
-        sys.exit("There are uncommitted changes: commit or stash them first, then update.")
+    if changed := git("status", "--short"):
+        sys.exit("\n  ".join(["Commit or stash what is not committed, then update:", *changed]))
     # Answers are kept; only a new version's new questions are asked, where somebody can answer.
     answers = "--skip-answered" if sys.stdin.isatty() else "--defaults"
     command = ["uvx", "copier", "update", answers, *sys.argv[1:]]
