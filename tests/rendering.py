@@ -86,6 +86,10 @@ def uv() -> str:
 
 
 def find_python(version: str) -> str | None:
+    # uv looks on the PATH, where pyenv has only the version that is switched on.
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    for folder in pyenv.glob(f"versions/{version}.*"):
+        return str(folder / "bin" / "python")
     found = run([uv(), "python", "find", "--no-project", "--no-python-downloads", version], ROOT)
     return found.stdout.splitlines()[-1] if found.returncode == 0 else None
 
