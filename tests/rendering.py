@@ -37,7 +37,10 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run a user's command to its end; standard error goes where standard output goes."""
     return subprocess.run(
@@ -49,6 +52,7 @@ def run(
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        timeout=timeout,
     )
 
 

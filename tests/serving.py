@@ -69,6 +69,10 @@ def terminate(process: subprocess.Popen[str]) -> None:
     process.terminate()
 
 
+def close_the_terminal(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGHUP)
+
+
 @contextmanager
 def serving(
     service: Path,

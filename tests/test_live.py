@@ -22,7 +22,16 @@ from tests.rendering import (
     run,
     uv,
 )
-from tests.serving import Serving, ctrl_c_twice, free_port, left_in, poe_dev, serving, terminate
+from tests.serving import (
+    Serving,
+    close_the_terminal,
+    ctrl_c_twice,
+    free_port,
+    left_in,
+    poe_dev,
+    serving,
+    terminate,
+)
 
 USERS = "/api/v1/users"
 ADA = {"email": "ada@example.com", "full_name": "Ada Lovelace"}
@@ -58,7 +67,7 @@ def test_a_user_is_created_and_read_until_ctrl_c_stops_everything(
     assert git(service, "status", "--porcelain").splitlines() in ([], ["?? uv.lock"])
 
 
-@pytest.mark.parametrize("stop", [ctrl_c_twice, terminate])
+@pytest.mark.parametrize("stop", [ctrl_c_twice, terminate, close_the_terminal])
 def test_what_was_written_is_there_after_a_stop_and_a_start(
     project: Render,
     variables: dict[str, str],
@@ -76,7 +85,7 @@ def test_a_second_poe_dev_says_so_in_one_sentence(
 ) -> None:
     service = project()
     with serving(service, variables) as served:
-        second = run([uv(), *poe_dev(free_port())], service, variables)
+        second = run([uv(), *poe_dev(free_port())], service, variables, timeout=30)
         assert second.returncode != 0
         said = [line for line in second.stdout.splitlines() if not line.startswith("Poe =>")]
         assert said == ["`poe dev` is running here already: stop that one first."]

@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".postgres"
 # app.settings reads it over `.env`, so that Alembic in another terminal finds this PostgreSQL.
 MEANWHILE = FOLDER / "env"
+# The last one is a closed terminal's; Windows has none.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
 
 @contextmanager
@@ -56,7 +58,7 @@ def run(environment: dict[str, str], *module: str) -> int:
 
 def interrupt_once(*_: object) -> NoReturn:
     """A second Ctrl-C must not interrupt the cleaning up after the first."""
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
@@ -67,7 +69,7 @@ def main() -> int:
     port = parser.parse_args().port
     if not postgres.is_free(int(port)):
         sys.exit(f"Port {port} is taken: stop what listens there, or `poe dev --port 8001`.")
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in SIGNALS:
         signal.signal(each, interrupt_once)
     env.main()
     with database() as environment:

