@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import MISSING, BaseModel
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
@@ -73,6 +74,13 @@ def conflict_on_duplicate(detail: str) -> Iterator[None]:
         raise
 
 
+def phrase(code: int) -> str:
+    # Python 3.11 and 3.12 have older names for these two.
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(
+        code, HTTPStatus(code).phrase
+    )
+
+
 def problem(
     code: int,
     detail: str,
@@ -80,8 +88,7 @@ def problem(
     errors: list[FieldError] | MISSING = MISSING,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    title = HTTPStatus(code).phrase
-    body = Problem(title=title, status=code, detail=detail, errors=errors)
+    body = Problem(title=phrase(code), status=code, detail=detail, errors=errors)
     if code == status.HTTP_503_SERVICE_UNAVAILABLE:
         headers = {"Retry-After": "1"}
     return JSONResponse(body.model_dump(mode="json"), code, headers, MEDIA_TYPE)
@@ -92,7 +99,7 @@ def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
     schema = Problem.model_json_schema()
     schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
     return {
-        code: {"description": HTTPStatus(code).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        code: {"description": phrase(code), "content": {MEDIA_TYPE: {"schema": schema}}}
         for code in codes
     }
 
@@ -101,14 +108,25 @@ def handle_http_error(_: Request, error: HTTPException) -> Response:
     return problem(error.status_code, error.detail, headers=error.headers)
 
 
+def explain(error: dict[str, Any]) -> FieldError:
+    """Where and why, without what was sent: it may be a password."""
+    kind, location, detail = error["type"], error["loc"], error["msg"]
+    reason = str(error.get("ctx", {}).get("error", ""))
+    if kind == "value_error":  # a sentence of ours
+        detail = reason
+    elif reason:  # pydantic quotes the input in it
+        detail = detail.removesuffix(reason).rstrip(" ,:")
+    if kind in {"extra_forbidden", "json_invalid"}:  # the last part is a key, or a position
+        location = location[:-1]
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return FieldError(pointer="".join(f"/{part}" for part in escaped), detail=detail)
+
+
 def handle_invalid_request(_: Request, error: RequestValidationError) -> Response:
-    """Say where and why, and never repeat the value: it may be a password."""
-    errors = [
-        FieldError(pointer="".join(f"/{part}" for part in each["loc"]), detail=each["msg"])
-        for each in error.errors()
-    ]
     return problem(
-        status.HTTP_422_UNPROCESSABLE_CONTENT, "The request is not valid.", errors=errors
+        status.HTTP_422_UNPROCESSABLE_CONTENT,
+        "The request is not valid.",
+        errors=[explain(each) for each in error.errors()],
     )
 
 
@@ -126,6 +144,11 @@ def handle_database_error(_: Request, error: DBAPIError) -> Response:
     raise error
 
 
+def handle_stale_data(_: Request, __: StaleDataError) -> Response:
+    """The row was changed or deleted between its SELECT and its UPDATE."""
+    return problem(*SQLSTATES["40"])
+
+
 def handle_pool_timeout(_: Request, __: PoolTimeoutError) -> Response:
     return problem(status.HTTP_503_SERVICE_UNAVAILABLE, "Every connection is busy. Try again.")
 
@@ -135,4 +158,5 @@ def add_error_handlers(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(handle_invalid_request)
     app.exception_handler(ServiceError)(handle_service_error)
     app.exception_handler(DBAPIError)(handle_database_error)
+    app.exception_handler(StaleDataError)(handle_stale_data)
     app.exception_handler(PoolTimeoutError)(handle_pool_timeout)

@@ -19,12 +19,11 @@ logger = structlog.stdlib.get_logger("app.access")
 
 
 def path_template(scope: Scope) -> str:
-    """`/api/v1/users/{user_id}`: the route's own part is a template, the routers' before it not."""
-    route = scope.get("route")
-    if route is None:
-        return "unmatched"
-    path, own = str(scope["path"]), str(getattr(route, "path_format", ""))
-    return path.removesuffix(own.format_map(scope["path_params"])) + own
+    """`/api/v1/users/{user_id}`, and never what stood in the place of `{user_id}`."""
+    # FastAPI keeps a route and the routers that include it apart; here it has put them together.
+    whole = scope.get("fastapi", {}).get("effective_route_context")
+    route = whole or scope.get("route")
+    return str(getattr(route, "path_format", "unmatched"))
 
 
 class AccessLog:

@@ -26,7 +26,7 @@ def decode(cursor: Any) -> UUID:
     try:
         return UUID(bytes=urlsafe_b64decode(f"{cursor}=="))
     except ValueError:
-        raise ValueError("not a cursor: use the next_cursor of a page") from None
+        raise ValueError("This is not a cursor: use the next_cursor of a page") from None
 
 
 class PageQuery(BaseModel):

@@ -1,5 +1,6 @@
 """What the environment may decide. The process environment wins over `.env`."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -11,10 +12,18 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
+def env_files() -> tuple[Path, ...]:
+    """`.env`, or ENV_FILE; and over it where `poe dev`, while it runs, has its PostgreSQL."""
+    if named := os.environ.get("ENV_FILE"):
+        return (Path(named),)
+    if "DB_HOST" in os.environ:
+        return (ROOT / ".env",)
+    return (ROOT / ".env", ROOT / ".postgres" / "env")
+
+
 class Settings(BaseSettings):
-    # `poe dev` writes the second file: where its PostgreSQL listens, for as long as it runs.
     model_config = SettingsConfigDict(
-        env_file=(ROOT / ".env", ROOT / ".postgres" / "env"),
+        env_file=env_files(),
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,

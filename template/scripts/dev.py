@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,8 +17,6 @@ from scripts import env, postgres
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".postgres"
-# app.settings reads it over `.env`, so that Alembic in another terminal finds this PostgreSQL.
-MEANWHILE = FOLDER / "env"
 # The last one is a closed terminal's; Windows has none.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
@@ -25,24 +24,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTE
 @contextmanager
 def database() -> Iterator[dict[str, str]]:
     """Yield the environment in which `app` finds the database of `.env`, on a server of our own."""
-    MEANWHILE.unlink(missing_ok=True)
     # Imported late: the settings are read once, when they are imported.
     from app.settings import settings
 
-    port = settings.db_port
-    if not postgres.is_free(port):
-        port = postgres.free_port()
+    port = next(port for port in count(settings.db_port) if postgres.is_free(port))
+    if port != settings.db_port:
         print(f"Port {settings.db_port} is taken: PostgreSQL listens on {port} meanwhile.")
     with postgres.running(FOLDER, port) as superuser:
         password = settings.db_password.get_secret_value()
         postgres.ensure_role(superuser, settings.db_username, password)
         postgres.ensure_database(superuser, settings.db_name, settings.db_username)
-        where = {"DB_HOST": postgres.HOST, "DB_PORT": str(port)}
-        MEANWHILE.write_text("".join(f"{name}={value}\n" for name, value in where.items()))
-        try:
-            yield os.environ | where
-        finally:
-            MEANWHILE.unlink()
+        yield os.environ | {"DB_HOST": postgres.HOST, "DB_PORT": str(port)}
 
 
 def run(environment: dict[str, str], *module: str) -> int:
@@ -50,7 +42,7 @@ def run(environment: dict[str, str], *module: str) -> int:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # Ctrl-C reaches the whole terminal, a signal from elsewhere only this process.
+            # The signal may have reached this process alone.
             process.terminate()
             process.wait()
             raise
@@ -65,9 +57,9 @@ def interrupt_once(*_: object) -> NoReturn:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="poe dev", description=__doc__)
-    parser.add_argument("--port", default="8000")
+    parser.add_argument("--port", type=int, choices=range(1, 65536), default=8000, metavar="PORT")
     port = parser.parse_args().port
-    if not postgres.is_free(int(port)):
+    if not postgres.is_free(port):
         sys.exit(f"Port {port} is taken: stop what listens there, or `poe dev --port 8001`.")
     for each in SIGNALS:
         signal.signal(each, interrupt_once)
@@ -78,7 +70,7 @@ def main() -> int:
         print(f"http://localhost:{port}/docs", flush=True)
         reload = ("--reload", "--reload-dir", "app")
         # What `fastapi dev` starts too, half a second later.
-        return run(environment, "uvicorn", "app.main:app", *reload, "--port", port)
+        return run(environment, "uvicorn", "app.main:app", *reload, "--port", str(port))
 
 
 if __name__ == "__main__":

@@ -68,15 +68,16 @@ def run(*command: str | Path, log: Path) -> bool:
 
 
 @contextmanager
-def at_the_end(*command: str | Path, log: Path) -> Iterator[None]:
-    """Run a command when the block ends, also when this process is killed in it.
+def at_the_end(*command: str | Path, remove: Path, log: Path) -> Iterator[None]:
+    """Remove a file and run a command when the block ends, also when this process is killed in it.
 
     A process of its own waits for the end of its input, which only this process could send to.
     """
-    wait = "import subprocess, sys; sys.stdin.read(); subprocess.run(sys.argv[1:])"
+    then = "import os, subprocess, sys; sys.stdin.read(); os.unlink(sys.argv[1])"
+    then += "; subprocess.run(sys.argv[2:])"
     with log.open("a") as output:
         waiting = subprocess.Popen(
-            [sys.executable, "-c", wait, *as_nobody(*command)],
+            [sys.executable, "-c", then, remove, *as_nobody(*command)],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -124,7 +125,10 @@ def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
         create(data, bin, password_file, log)
     if not run(*start, log=log):
         raise SystemExit(f"PostgreSQL could not start on port {port}:\n{log.read_text()}")
-    with at_the_end(*stop, log=log):
+    # app.settings reads it over `.env`, so that Alembic in another terminal finds this PostgreSQL.
+    where = folder / "env"
+    where.write_text(f"DB_HOST={HOST}\nDB_PORT={port}\n")
+    with at_the_end(*stop, remove=where, log=log):
         yield URL.create(
             "postgresql",
             username="postgres",

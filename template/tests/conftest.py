@@ -14,8 +14,9 @@ import psycopg2
 import pytest
 from alembic import command
 from alembic.config import Config
+from dotenv import dotenv_values
 from fastapi import FastAPI
-from sqlalchemy import delete, event
+from sqlalchemy import MetaData, Table, delete, event
 
 from scripts import postgres
 
@@ -43,6 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
             "DB_USERNAME": "tests",
             "DB_PASSWORD": PASSWORD,
         }
+    else:
+        env_file = dotenv_values(ROOT / ".env")
+        for name in ("DB_PORT", "DB_USERNAME", "DB_PASSWORD"):
+            os.environ.setdefault(name, env_file.get(name) or "")
+    # What else a developer's .env says is no business of the tests.
+    os.environ["ENV_FILE"] = os.devnull
     # Of this process alone: others may be testing on the same server.
     os.environ["DB_NAME"] = f"test_{secrets.token_hex(8)}"
 
@@ -74,14 +81,24 @@ def database(alembic_config: Config) -> Iterator[None]:
     execute(f"DROP DATABASE {URL.database} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def tables(database: None) -> list[Table]:
+    """As the database has them, which need not be as the models have them."""
+    from app.database import engine
+
+    metadata = MetaData()
+    metadata.reflect(engine)
+    return [table for table in metadata.sorted_tables if table.name != "alembic_version"]
+
+
 @pytest.fixture(autouse=True)
-def empty_tables(database: None) -> Iterator[None]:
+def empty_tables(tables: list[Table]) -> Iterator[None]:
     """Commits are real, for a rollback would hide one engine's rows from the other."""
-    from app.database import Base, engine
+    from app.database import engine
 
     yield
     with engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
+        for table in reversed(tables):
             connection.execute(delete(table))
 
 

@@ -6,6 +6,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
+from sqlalchemy import delete
+
+from app.database import SessionDep
+from app.errors import add_error_handlers
+from app.users.models import User
+from tests.conftest import connect
 
 SECRET = "correct horse battery staple"
 ADA = {"email": "ada@example.com", "full_name": "Ada Lovelace"}
@@ -36,6 +42,48 @@ async def test_an_invalid_field_is_pointed_at(client: AsyncClient) -> None:
     response = await client.post("/api/v1/users", json={"email": "x", "full_name": "Ada"})
     problem = check(response, 422)
     assert [error["pointer"] for error in problem["errors"]] == ["/body/email"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (ADA | {SECRET: 1}, "/body"),
+        (f'{{"{SECRET}', "/body"),
+        (ADA | {"email": f"{SECRET}@"}, "/body/email"),
+    ],
+)
+async def test_an_error_repeats_no_key_and_no_part_of_a_value(
+    client: AsyncClient, body: Any, pointer: str
+) -> None:
+    sent = {"json": body} if isinstance(body, dict) else {"content": body}
+    headers = {"Content-Type": "application/json"}
+    response = await client.post("/api/v1/users", headers=headers, **sent)
+    (error,) = check(response, 422)["errors"]
+    assert error["pointer"] == pointer
+    assert SECRET not in response.text
+    listed = await client.get("/api/v1/users", params={"cursor": SECRET})
+    assert SECRET not in listed.text
+
+
+async def test_a_broken_id_is_pointed_at_and_not_repeated(client: AsyncClient) -> None:
+    (error,) = check(await client.get("/api/v1/users/hunter2"), 422)["errors"]
+    assert error == {"pointer": "/path/user_id", "detail": "Input should be a valid UUID"}
+
+
+async def test_a_row_that_is_gone_before_its_update_is_a_conflict() -> None:
+    service = FastAPI()
+    add_error_handlers(service)
+
+    @service.post("/race")
+    def race(session: SessionDep) -> None:
+        user = User(email="ada@example.com", full_name="Ada")
+        session.add(user)
+        session.flush()
+        session.execute(delete(User), execution_options={"synchronize_session": False})
+        user.full_name = "Ada King"
+
+    async with connect(service) as client:
+        check(await client.post("/race"), 409)
 
 
 async def test_a_number_is_no_boolean(client: AsyncClient) -> None:

@@ -1,10 +1,19 @@
+import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+
+def check(alembic_config: Config) -> None:
+    try:
+        command.check(alembic_config)
+    except CommandError as error:
+        pytest.fail(f"{error}\nWrite it: uv run poe revision -m 'what changed'", pytrace=False)
 
 
 def test_the_models_and_the_migrations_agree(alembic_config: Config) -> None:
-    command.check(alembic_config)
+    check(alembic_config)
 
 
 def test_there_is_one_head(alembic_config: Config) -> None:
@@ -18,4 +27,4 @@ def test_every_revision_goes_up_down_and_up_again(alembic_config: Config) -> Non
         command.upgrade(alembic_config, revision.revision)
         command.downgrade(alembic_config, "-1")
         command.upgrade(alembic_config, revision.revision)
-    command.check(alembic_config)
+    check(alembic_config)

@@ -51,6 +51,7 @@ class User(Base):
     groups: Mapped[list["Group"]] = relationship(
         secondary=users_groups,
         back_populates="users",
+        order_by="Group.name",
         passive_deletes=True,
         lazy="raise",
         default_factory=list,

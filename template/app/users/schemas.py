@@ -10,9 +10,11 @@ from app.text import Line, Text
 
 def normalize_email(email: str) -> str:
     try:
-        return validate_email(email, check_deliverability=False).normalized.lower()
+        # test_environment: somebody@example.test is what developers type.
+        valid = validate_email(email, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        raise ValueError("not an e-mail address") from None
+        raise ValueError("This is not an e-mail address") from None
+    return valid.normalized.lower()
 
 
 Email = Annotated[

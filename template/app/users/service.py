@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 from uuid_utils.compat import uuid7
 
@@ -60,12 +60,12 @@ def get_profile(session: Session, user_id: UUID) -> Profile:
 
 
 def put_profile(session: Session, user_id: UUID, data: ProfileWrite) -> Profile:
-    user = get_user(session, user_id, joinedload(User.profile))
-    if user.profile is None:
-        user.profile = Profile()
-    user.profile.bio = data.bio
-    session.flush()
-    return user.profile
+    get_user(session, user_id)
+    upsert = insert(Profile).values(user_id=user_id, bio=data.bio)
+    upsert = upsert.on_conflict_do_update(
+        index_elements=[Profile.user_id], set_={"bio": upsert.excluded.bio}
+    )
+    return session.scalars(upsert.returning(Profile)).one()
 
 
 def list_groups(session: Session, user_id: UUID) -> Sequence[Group]:

@@ -127,11 +127,17 @@ async def test_a_profile_is_written_and_rewritten(client: AsyncClient) -> None:
         assert (await client.get(url)).json() == expected
 
 
+async def test_a_profile_that_is_put_twice_at_once_is_put(client: AsyncClient) -> None:
+    url = f"/api/v1/users/{(await create(client))['id']}/profile"
+    puts = [client.put(url, json={"bio": "Countess"}) for _ in range(10)]
+    assert {response.status_code for response in await asyncio.gather(*puts)} == {200}
+
+
 async def test_a_user_joins_and_leaves_groups(client: AsyncClient) -> None:
     url = f"/api/v1/users/{(await create(client))['id']}/groups"
     for name in ["staff", "poets", "staff"]:
         assert (await client.put(f"{url}/{name}")).json()["name"] == name
-    assert [group["name"] for group in (await client.get(url)).json()] == ["staff", "poets"]
+    assert [group["name"] for group in (await client.get(url)).json()] == ["poets", "staff"]
     assert (await client.delete(f"{url}/staff")).status_code == 204
     assert (await client.delete(f"{url}/staff")).status_code == 404
     assert [group["name"] for group in (await client.get(url)).json()] == ["poets"]
