@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,14 +26,13 @@ def database() -> Iterator[dict[str, str]]:
     # Imported late: the settings are read once, when they are imported.
     from app.settings import settings
 
-    port = next(port for port in count(settings.db_port) if postgres.is_free(port))
-    if port != settings.db_port:
-        print(f"Port {settings.db_port} is taken: PostgreSQL listens on {port} meanwhile.")
-    with postgres.running(FOLDER, port) as superuser:
+    with postgres.running(FOLDER, settings.db_port) as superuser:
+        if superuser.port != settings.db_port:
+            print(f"Port {settings.db_port} is taken: PostgreSQL is on {superuser.port} meanwhile.")
         password = settings.db_password.get_secret_value()
         postgres.ensure_role(superuser, settings.db_username, password)
         postgres.ensure_database(superuser, settings.db_name, settings.db_username)
-        yield os.environ | {"DB_HOST": postgres.HOST, "DB_PORT": str(port)}
+        yield os.environ | {"DB_HOST": postgres.HOST, "DB_PORT": str(superuser.port)}
 
 
 def run(environment: dict[str, str], *module: str) -> int:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 import psycopg2
@@ -106,25 +107,35 @@ def create(data: Path, bin: Path, password_file: Path, log: Path) -> None:
         raise SystemExit(f"PostgreSQL could not create its data:\n{log.read_text()}")
 
 
+def start(bin: Path, data: Path, port: int, *, durable: bool, log: Path) -> int:
+    """Start the server on the first free port from `port` on, and return that port."""
+    options = f"-c listen_addresses={HOST} -c unix_socket_directories=''"
+    if not durable:
+        options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+    for each in count(port):
+        command = (bin / "pg_ctl", "start", "--pgdata", data, "-w", "-o", f"-p {each} {options}")
+        if is_free(each) and run(*command, "-l", log, log=log):
+            return each
+        if is_free(each):  # nobody took it meanwhile: something else is wrong
+            break
+    raise SystemExit(f"PostgreSQL could not start:\n{log.read_text()}")
+
+
 @contextmanager
 def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     """Yield the superuser's URL of a server whose data lives in `folder`; stop it at the end.
 
-    Without `durable` the data does not survive a crash of the machine, and writes are faster.
+    Where the port is taken, it is the next free one. Without `durable` the data does not survive a
+    crash of the machine, and writes are faster.
     """
     data, log, password_file = folder / "data", folder / "log", folder / "password"
-    options = f"-p {port} -c listen_addresses={HOST} -c unix_socket_directories=''"
-    if not durable:
-        options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
     bin = programs()
     stop = (bin / "pg_ctl", "stop", "--pgdata", data, "--mode=fast")
-    start = (bin / "pg_ctl", "start", "--pgdata", data, "-w", "-o", options, "-l", log)
     if (data / "PG_VERSION").exists():
         run(*stop, log=log)  # where the machine was not given the time
     else:
         create(data, bin, password_file, log)
-    if not run(*start, log=log):
-        raise SystemExit(f"PostgreSQL could not start on port {port}:\n{log.read_text()}")
+    port = start(bin, data, port, durable=durable, log=log)
     # app.settings reads it over `.env`, so that Alembic in another terminal finds this PostgreSQL.
     where = folder / "env"
     where.write_text(f"DB_HOST={HOST}\nDB_PORT={port}\n")

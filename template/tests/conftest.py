@@ -35,12 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     stack = config.stash[server] = ExitStack()
     if "DB_HOST" not in os.environ:
         folder = stack.enter_context(TemporaryDirectory(prefix="postgres-"))
-        port = postgres.free_port()
-        superuser = stack.enter_context(postgres.running(Path(folder), port, durable=False))
+        superuser = stack.enter_context(postgres.running(Path(folder), 5432, durable=False))
         postgres.ensure_role(superuser, "tests", PASSWORD, attributes="LOGIN CREATEDB")
         os.environ |= {
             "DB_HOST": postgres.HOST,
-            "DB_PORT": str(port),
+            "DB_PORT": str(superuser.port),
             "DB_USERNAME": "tests",
             "DB_PASSWORD": PASSWORD,
         }
