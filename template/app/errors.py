@@ -90,7 +90,7 @@ def problem(
 ) -> JSONResponse:
     body = Problem(title=phrase(code), status=code, detail=detail, errors=errors)
     if code == status.HTTP_503_SERVICE_UNAVAILABLE:
-        headers = {"Retry-After": "1"}
+        headers = {"Retry-After": "1", **(headers or {})}
     return JSONResponse(body.model_dump(mode="json"), code, headers, MEDIA_TYPE)
 
 
@@ -105,7 +105,7 @@ def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 
 def handle_http_error(_: Request, error: HTTPException) -> Response:
-    return problem(error.status_code, error.detail, headers=error.headers)
+    return problem(error.status_code, str(error.detail), headers=error.headers)
 
 
 def explain(error: dict[str, Any]) -> FieldError:

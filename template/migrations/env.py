@@ -14,7 +14,7 @@ from app.settings import settings
 
 ONE_AT_A_TIME = text("SELECT pg_try_advisory_lock(hashtext('alembic'))")
 LOCK_NOT_AVAILABLE = "55P03"
-TRIES = 20
+TRIES = 30
 
 
 def connect() -> Connection:
@@ -56,7 +56,7 @@ def migrate(connection: Connection) -> None:
             if sqlstate(error) != LOCK_NOT_AVAILABLE or not tries_left:
                 raise
             connection.rollback()
-            time.sleep(1)
+            time.sleep(0.5)
 
 
 if context.config.cmd_opts:  # Alembic's own command line, not a test

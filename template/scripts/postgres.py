@@ -7,6 +7,7 @@ folders above the data to every user of the machine.
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -56,6 +57,8 @@ def as_nobody(*command: str | Path) -> list[str | Path]:
     """PostgreSQL refuses to be root: be nobody, who may still reach what is in root's folders."""
     if not is_root():
         return [*command]
+    if shutil.which("setpriv") is None:
+        raise SystemExit("As root, PostgreSQL needs setpriv (util-linux): be an ordinary user.")
     user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
     reach = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
     # Without it, access() asks what nobody may do without the capability.
