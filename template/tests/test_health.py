@@ -3,6 +3,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx2
 from httpx2 import AsyncClient
 
 from scripts import postgres
@@ -30,22 +31,22 @@ def black_hole() -> Iterator[str]:
         yield str(listener.getsockname()[1])
 
 
-def check_unready(port: str) -> None:
-    with serving(DB_HOST=postgres.HOST, DB_PORT=port) as client:
-        assert client.get("/health/live").status_code == 200
-        started = time.monotonic()
-        response = client.get("/health/ready")
-        assert time.monotonic() - started < 2
-        assert response.status_code == 503
-        assert response.headers["Retry-After"] == "1"
-        assert response.headers["Content-Type"] == "application/problem+json"
-        assert client.get("/api/v1/users").status_code == 503
+def check_unready(client: httpx2.Client) -> None:
+    assert client.get("/health/live").status_code == 200
+    started = time.monotonic()
+    response = client.get("/health/ready")
+    assert time.monotonic() - started < 2
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["Content-Type"] == "application/problem+json"
 
 
 def test_the_service_starts_and_is_unready_while_the_database_is_down() -> None:
-    check_unready(str(postgres.free_port()))
+    with serving(DB_HOST=postgres.HOST, DB_PORT=str(postgres.free_port())) as client:
+        check_unready(client)
+        assert client.get("/api/v1/users").status_code == 503
 
 
 def test_readiness_does_not_wait_for_a_database_that_never_answers() -> None:
-    with black_hole() as port:
-        check_unready(port)
+    with black_hole() as port, serving(DB_HOST=postgres.HOST, DB_PORT=port) as client:
+        check_unready(client)
