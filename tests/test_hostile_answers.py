@@ -15,17 +15,8 @@ from pydantic_settings import BaseSettings
 
 from tests.conftest import make_once
 from tests.rendering import FOLDER, files
+from tests.test_questions import QUESTIONS
 
-QUESTIONS = [
-    "project_name",
-    "project_description",
-    "default_session",
-    "db_host",
-    "db_port",
-    "db_name",
-    "db_username",
-    "db_password",
-]
 IN_ENV = {name: name.upper() for name in QUESTIONS if name.startswith("db_")}
 
 HOSTILE = [
@@ -108,7 +99,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", sorted(QUESTIONS))
 def test_a_hostile_answer_is_refused_or_comes_back(
     small: Path, tmp_path: Path, quiet: None, question: str
 ) -> None:
@@ -116,7 +107,7 @@ def test_a_hostile_answer_is_refused_or_comes_back(
     assert len(accepted) < len(HOSTILE)
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", sorted(QUESTIONS))
 @settings(
     max_examples=200,
     deadline=None,

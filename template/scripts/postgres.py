@@ -159,7 +159,7 @@ def ensure_role(superuser: URL, name: str, password: str, *, attributes: str = "
         cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
         verb = "CREATE" if cursor.fetchone() is None else "ALTER"
         cursor.execute(
-            sql.SQL(f"{verb} ROLE {{}} {attributes} PASSWORD {{}}").format(
+            sql.SQL(verb + " ROLE {} " + attributes + " PASSWORD {}").format(
                 sql.Identifier(name), sql.Literal(password)
             )
         )
