@@ -13,7 +13,8 @@ from dotenv import dotenv_values
 from pytest_copie.plugin import Copie
 
 from tests.conftest import Render
-from tests.rendering import ANSWERS, FOLDER, ROOT, RUFF, commit, files, git, run
+from tests.rendering import ANSWERS, FOLDER, RUFF, commit, files, git, run
+from tests.updating import classes
 
 JINJA = re.compile(r"(?<!\$)\{\{-? *\w|\{%|\{#")
 ON_WINDOWS = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]$|^(?i:con|prn|aux|nul|com\d|lpt\d)(\.|$)')
@@ -24,23 +25,16 @@ plain_answer_sets = pytest.mark.parametrize(
 )
 
 
-def listed() -> dict[str, str]:
-    """tests/files.txt: every path of a rendered service, and its class."""
-    lines = (ROOT / "tests" / "files.txt").read_text("utf-8").splitlines()
-    pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
-    return {path: kind for kind, path in pairs}
-
-
 def test_pytest_copie_copies_the_template(copie: Copie, source: Path) -> None:
     result = copie.copy(extra_answers={"project_name": "Order Service"}, template_dir=source)
     assert result.exception is None
     assert result.project_dir
-    assert files(result.project_dir) == listed().keys()
+    assert files(result.project_dir) == classes().keys()
 
 
 @every_answer_set
 def test_a_render_has_the_listed_files(render: Render, answers: dict[str, str]) -> None:
-    assert files(render(**answers)) == listed().keys()
+    assert files(render(**answers)) == classes().keys()
 
 
 def test_an_update_treats_every_file_as_its_class_says(repository: Path, tmp_path: Path) -> None:
@@ -50,7 +44,7 @@ def test_an_update_treats_every_file_as_its_class_says(repository: Path, tmp_pat
     options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": False}
     service = tmp_path / FOLDER
     copier.run_copy(str(template), service, **options)
-    for name, kind in listed().items():
+    for name, kind in classes().items():
         if kind != "template":
             (service / name).unlink()
     commit(service)
@@ -64,8 +58,8 @@ def test_an_update_treats_every_file_as_its_class_says(repository: Path, tmp_pat
 
     there = files(service)
     future = {name for name in there if "# future\n" in (service / name).read_text("utf-8")}
-    classes = listed()
-    assert there == {name for name, kind in classes.items() if kind != "copy-only"}
+    kinds = classes()
+    assert there == {name for name, kind in kinds.items() if kind != "copy-only"}
     assert future == there - {".copier-answers.yml"}
 
 
@@ -73,11 +67,11 @@ def test_a_second_copy_keeps_what_the_team_wrote(source: Path, tmp_path: Path) -
     options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": False}
     service = tmp_path / FOLDER
     copier.run_copy(str(source), service, **options)
-    for name in listed().keys() - {".copier-answers.yml"}:
+    for name in classes().keys() - {".copier-answers.yml"}:
         (service / name).write_text("The team's.\n")
     copier.run_recopy(service, overwrite=True, **options)
     kept = {name for name in files(service) if (service / name).read_text() == "The team's.\n"}
-    assert kept == {name for name, kind in listed().items() if kind != "template"}
+    assert kept == {name for name, kind in classes().items() if kind != "template"}
 
 
 def test_an_update_without_news_changes_nothing(repository: Path, tmp_path: Path) -> None:
@@ -195,7 +189,7 @@ def test_what_is_left_in_the_template_by_its_tools_is_not_copied(
         path.write_text("left over")
     service = tmp_path / FOLDER
     copier.run_copy(str(template), service, defaults=True, quiet=True, unsafe=False)
-    assert files(service) == listed().keys()
+    assert files(service) == classes().keys()
     assert "left over" not in (service / ".env").read_text()
 
 

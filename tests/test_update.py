@@ -20,7 +20,6 @@ from tests.team import STORIES, add_a_feature, delete_the_example
 from tests.updating import (
     NOW,
     OPTIONS,
-    classes,
     conflicts,
     copy,
     flip,
@@ -357,8 +356,3 @@ def test_a_path_that_was_ever_released_is_still_there_or_left_alone(template: Pa
         for name in git(template, "ls-tree", "-r", "--name-only", version).splitlines():
             if name.startswith("template/") and not (ROOT / name).exists():
                 assert name.removeprefix("template/").removesuffix(".jinja") in excluded, name
-
-
-def test_the_classes_are_the_ones_that_copier_yml_declares() -> None:
-    kinds = set(classes().values())
-    assert kinds == {"template", "seam", "copy-only"}

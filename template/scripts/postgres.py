@@ -73,12 +73,12 @@ def run(*command: str | Path, log: Path) -> bool:
 
 @contextmanager
 def at_the_end(*command: str | Path, remove: Path, log: Path) -> Iterator[None]:
-    """Remove a file and run a command when the block ends, also when this process is killed in it.
+    """Run a command and remove a file when the block ends, also when this process is killed in it.
 
     A process of its own waits for the end of its input, which only this process could send to.
     """
-    then = "import os, subprocess, sys; sys.stdin.read(); os.unlink(sys.argv[1])"
-    then += "; subprocess.run(sys.argv[2:])"
+    then = "import os, subprocess, sys; sys.stdin.read(); subprocess.run(sys.argv[2:])"
+    then += "; os.unlink(sys.argv[1])"
     with log.open("a") as output:
         waiting = subprocess.Popen(
             [sys.executable, "-c", then, remove, *as_nobody(*command)],

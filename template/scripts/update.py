@@ -30,7 +30,7 @@ def main() -> None:
     updated = subprocess.run(command, cwd=ROOT, check=False)
     if updated.returncode:
         sys.exit(updated.returncode)
-    if any(name.endswith("models.py") for name in git("diff", "--name-only", "HEAD")):
+    if any(name.endswith("/models.py") for name in git("diff", "--name-only", "HEAD")):
         print("A model changed: see whether a revision is due with `uv run poe check`.")
     if files := unmerged():
         sys.exit("\n  ".join(["Both sides changed the same lines. Merge by hand:", *files]))

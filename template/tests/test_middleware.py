@@ -3,11 +3,12 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import FastAPI
-from httpx2 import AsyncClient
+from fastapi import APIRouter, FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from starlette.types import Receive, Scope, Send
 
 from app.errors import add_error_handlers
-from app.middleware import add_middleware
+from app.middleware import add_middleware, path_template
 from app.settings import settings
 from tests.conftest import connect
 
@@ -75,3 +76,21 @@ async def test_a_large_body_is_refused_beneath_every_middleware(timing: bool) ->
     async with connect(build(timing=timing)) as client:
         headers = {"Content-Type": "application/json"}
         assert (await client.post("/echo", content=body(), headers=headers)).status_code == 413
+
+
+async def test_a_path_template_keeps_no_value_of_a_routers_prefix() -> None:
+    service, router, seen = FastAPI(), APIRouter(), []
+
+    @router.get("/things")
+    async def things() -> None: ...
+
+    service.include_router(router, prefix="/orgs/{org_id}")
+
+    async def probe(scope: Scope, receive: Receive, send: Send) -> None:
+        await service(scope, receive, send)
+        seen.append(path_template(scope))
+
+    transport = ASGITransport(probe)
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        await client.get("/orgs/alice@example.com/things")
+    assert seen == ["/orgs/{org_id}/things"]
