@@ -3,13 +3,18 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
+import anyio
 from fastapi import Depends
-from sqlalchemy import URL, Dialect, MetaData, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import URL, Engine, MetaData, create_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session, registry, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.connections import watch
 from app.settings import PROJECT, settings
 
 # Migrations can only drop or rename what has a name that both sides know.
@@ -44,57 +49,80 @@ def database_url(driver: str) -> URL:
 SQLALCHEMY_DATABASE_URL = database_url("psycopg2")
 ASYNC_SQLALCHEMY_DATABASE_URL = database_url("asyncpg")
 
-server_settings = {
-    "statement_timeout": f"{settings.db_statement_timeout}s",
-    "lock_timeout": f"{settings.db_lock_timeout}s",
-    "idle_in_transaction_session_timeout": f"{settings.db_idle_transaction_timeout}s",
-    "timezone": "UTC",
-}
 pool: dict[str, Any] = {
-    "pool_size": settings.db_pool_size,
     "max_overflow": 0,
     "pool_timeout": settings.db_connect_timeout,
-    "pool_pre_ping": True,
+    "pool_recycle": settings.db_pool_recycle,
     # A statement's parameters are people's data: they belong in no log.
     "hide_parameters": True,
 }
-
-engine = create_engine(
-    SQLALCHEMY_DATABASE_URL,
-    connect_args={
-        "application_name": PROJECT["name"],
-        "connect_timeout": settings.db_connect_timeout,
-        "options": " ".join(f"-c {name}={value}" for name, value in server_settings.items()),
-    },
-    **pool,
-)
-async_engine = create_async_engine(
-    ASYNC_SQLALCHEMY_DATABASE_URL,
-    connect_args={
-        "timeout": settings.db_connect_timeout,
-        "server_settings": {"application_name": PROJECT["name"], **server_settings},
-    },
-    **pool,
-)
+engines: list[tuple[Engine, AsyncEngine]] = []
 
 
-@event.listens_for(async_engine.sync_engine, "do_connect")
-def connect(
-    dialect: Dialect, _: ConnectionPoolEntry, args: list[Any], kwargs: dict[str, Any]
-) -> DBAPIConnection:
-    """asyncpg lets a refused connection out as an OSError: raise what psycopg2 raises."""
-    try:
-        return dialect.connect(*args, **kwargs)
-    except OSError as error:
-        raise dialect.loaded_dbapi.OperationalError(str(error)) from error
+def create_engines(
+    *, read_only: bool = False, pool_size: int = settings.db_pool_size
+) -> tuple[Engine, AsyncEngine]:
+    """One for each driver, with the same limits. Neither connects before it is asked to."""
+    startup = {
+        "statement_timeout": f"{settings.db_statement_timeout}s",
+        "lock_timeout": f"{settings.db_lock_timeout}s",
+        "idle_in_transaction_session_timeout": f"{settings.db_idle_transaction_timeout}s",
+        "timezone": "UTC",
+    }
+    options = pool | {"pool_size": pool_size}
+    if read_only:
+        startup["default_transaction_read_only"] = "on"
+        # A SELECT is then one round trip: no BEGIN before it, no ROLLBACK after it.
+        options |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    caches: dict[str, int] = {}
+    if settings.db_pooler:
+        # PgBouncer refuses such parameters (ALTER ROLE sets them), and its next transaction may be
+        # on a connection that has not prepared what this one has.
+        startup = {}
+        caches = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    name, timeout = PROJECT["name"], settings.db_connect_timeout
+    engine = create_engine(
+        SQLALCHEMY_DATABASE_URL,
+        connect_args={
+            "application_name": name,
+            "connect_timeout": timeout,
+            "options": " ".join(f"-c {each}={value}" for each, value in startup.items()),
+        },
+        **options,
+    )
+    async_engine = create_async_engine(
+        ASYNC_SQLALCHEMY_DATABASE_URL,
+        connect_args={
+            "timeout": timeout,
+            "server_settings": {"application_name": name, **startup},
+            **caches,
+        },
+        **options,
+    )
+    for each in (engine, async_engine.sync_engine):
+        watch(each, replica=read_only and settings.db_replica_host is not None)
+    engines.append((engine, async_engine))
+    return engine, async_engine
 
+
+async def dispose() -> None:
+    """Close every connection, also where PostgreSQL does not answer."""
+    with anyio.move_on_after(settings.db_connect_timeout):
+        for engine, async_engine in engines:
+            engine.dispose()
+            await async_engine.dispose()
+
+
+engine, async_engine = create_engines()
+read_engine, async_read_engine = create_engines(read_only=True)
 
 # `close_resets_only=False`: a background task that still holds the request's session fails loudly
 # instead of opening a second, leaked connection.
-SessionLocal = sessionmaker(engine, expire_on_commit=False, close_resets_only=False)
-AsyncSessionLocal = async_sessionmaker(
-    async_engine, expire_on_commit=False, close_resets_only=False
-)
+sessions: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
+SessionLocal: sessionmaker[Session] = sessionmaker(engine, **sessions)
+AsyncSessionLocal = async_sessionmaker(async_engine, **sessions)
+ReadSessionLocal: sessionmaker[Session] = sessionmaker(read_engine, **sessions)
+AsyncReadSessionLocal = async_sessionmaker(async_read_engine, **sessions)
 
 
 def get_db() -> Iterator[Session]:
@@ -109,12 +137,23 @@ async def async_get_db() -> AsyncIterator[AsyncSession]:
         yield session
 
 
+def get_read_db() -> Iterator[Session]:
+    """For what only reads: PostgreSQL refuses to write through it."""
+    with ReadSessionLocal.begin() as session:
+        yield session
+
+
+async def async_get_read_db() -> AsyncIterator[AsyncSession]:
+    """For what only reads: PostgreSQL refuses to write through it."""
+    async with AsyncReadSessionLocal.begin() as session:
+        yield session
+
+
 # scope="function" commits before the response leaves; FastAPI's default commits after the client
 # has its answer. max_concurrency lets no more requests in than the pool has connections, so that
 # none of them occupies a thread while it waits for one.
-SessionDep = Annotated[
-    Session, Depends(get_db, scope="function", max_concurrency=settings.db_pool_size)
-]
-AsyncSessionDep = Annotated[
-    AsyncSession, Depends(async_get_db, scope="function", max_concurrency=settings.db_pool_size)
-]
+unit: dict[str, Any] = {"scope": "function", "max_concurrency": settings.db_pool_size}
+SessionDep = Annotated[Session, Depends(get_db, **unit)]
+AsyncSessionDep = Annotated[AsyncSession, Depends(async_get_db, **unit)]
+ReadSessionDep = Annotated[Session, Depends(get_read_db, **unit)]
+AsyncReadSessionDep = Annotated[AsyncSession, Depends(async_get_read_db, **unit)]

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import MISSING, BaseModel
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
@@ -135,6 +136,8 @@ def handle_service_error(_: Request, error: ServiceError) -> Response:
 
 
 def handle_database_error(_: Request, error: DBAPIError) -> Response:
+    if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+        return problem(status.HTTP_503_SERVICE_UNAVAILABLE, "A table has changed. Try again.")
     state = sqlstate(error)
     for prefix in (state, state[:2]):
         if prefix in SQLSTATES:

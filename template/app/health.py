@@ -5,11 +5,15 @@ from fastapi import APIRouter, status
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.database import async_engine, engine
+from app.database import create_engines
+from app.deadline import current
 from app.errors import ServiceError, documented
 
 PING = text("SELECT 1")
 TIMEOUT = 1.5
+
+# Connections of their own: requests that wait for a lock may hold all others.
+engine, async_engine = create_engines(pool_size=1)
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -40,8 +44,10 @@ async def ready() -> dict[str, str]:
     try:
         with anyio.fail_after(TIMEOUT):
             await async_ping()
-            # A thread cannot be cancelled, only left behind: the driver's own limits end it.
+            # A thread cannot be cancelled, only left behind: hanging up ends it.
             await anyio.to_thread.run_sync(ping, abandon_on_cancel=True)
     except (SQLAlchemyError, TimeoutError) as error:
+        if deadline := current.get():
+            deadline.hang_up()
         raise NotReady("The database does not answer.") from error
     return {"status": "ready"}

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.deadline import deadline
 from app.errors import problem
 from app.settings import Settings
 
@@ -67,6 +68,45 @@ class AccessLog:
             )
 
 
+class RequestTimeout:
+    """503 for a request that does not begin its answer in time: what it wrote is rolled back.
+
+    A body may take its time while it keeps coming, and so may the answer once it has begun.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def keep_coming() -> Message:
+            message = await receive()
+            if not begun:
+                limit.restart()
+            return message
+
+        async def begin(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            limit.lift()
+            await send(message)
+
+        with deadline(self.seconds) as limit:
+            try:
+                await self.app(scope, keep_coming, begin)
+            except Exception:
+                if begun or not limit.passed:
+                    raise
+        if limit.passed and not begun:
+            detail = "This took too long. Try again."
+            await problem(status.HTTP_503_SERVICE_UNAVAILABLE, detail)(scope, receive, send)
+
+
 class BodyLimit:
     """Refuse a large body by its Content-Length, or a chunked one once it has grown too large."""
 
@@ -115,6 +155,7 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     # add_middleware wraps what is there already: the last one added is the outermost.
     # Innermost, because a BaseHTTPMiddleware turns an error of `receive` into a 400.
     app.add_middleware(BodyLimit, max_body_size=settings.max_body_size)
+    app.add_middleware(RequestTimeout, seconds=settings.request_timeout)
     if settings.timing:
         app.add_middleware(Timing)
     app.add_middleware(AccessLog)

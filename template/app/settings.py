@@ -34,15 +34,22 @@ class Settings(BaseSettings):
     db_name: str
     db_username: str
     db_password: SecretStr = Field(min_length=1)
+    db_pooler: bool = Field(default=False, description="DB_HOST is PgBouncer, in transaction mode")
+    db_direct_host: str | None = Field(default=None, description="For migrations past the pooler")
+    db_direct_port: int | None = Field(default=None, ge=1, le=65535)
+    db_replica_host: str | None = Field(default=None, description="For sessions that only read")
+    db_replica_port: int | None = Field(default=None, ge=1, le=65535)
     db_pool_size: int = Field(
         default=10, ge=1, description="Connections of each engine, in each worker"
     )
+    db_pool_recycle: int = Field(default=300, ge=1, description="Seconds a connection is kept")
     db_connect_timeout: int = Field(default=2, ge=1, description="Seconds")
-    db_statement_timeout: int = Field(default=5, ge=1, description="Seconds")
+    db_statement_timeout: int = Field(default=3, ge=1, description="Seconds")
     db_lock_timeout: int = Field(default=2, ge=1, description="Seconds")
     db_idle_transaction_timeout: int = Field(default=10, ge=1, description="Seconds")
 
     cors_origins: list[str] = []
+    request_timeout: float = Field(default=4, gt=2, description="Seconds to begin an answer")
     max_body_size: int = Field(default=1024 * 1024, ge=1, description="Bytes")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -18,9 +18,14 @@ TRIES = 30
 
 
 def connect() -> Connection:
+    # Not through a pooler: the lock belongs to a connection.
+    url = SQLALCHEMY_DATABASE_URL.set(
+        host=settings.db_direct_host or settings.db_host,
+        port=settings.db_direct_port or settings.db_port,
+    )
     # A waiting ALTER makes every later query of its table wait too: rather give up, and try again.
     engine = create_engine(
-        SQLALCHEMY_DATABASE_URL,
+        url,
         poolclass=NullPool,
         connect_args={
             "connect_timeout": settings.db_connect_timeout,

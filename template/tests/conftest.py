@@ -3,7 +3,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from alembic import command
 from alembic.config import Config
 from dotenv import dotenv_values
 from fastapi import FastAPI
-from sqlalchemy import MetaData, Table, delete, event
+from sqlalchemy import Engine, MetaData, Table, delete, event
 
 from scripts import postgres
 
@@ -112,19 +112,14 @@ async def app(database: None) -> AsyncIterator[FastAPI]:
 
 @contextmanager
 def count_statements() -> Iterator[list[str]]:
-    from app.database import async_engine, engine
-
     statements: list[str] = []
 
     def note(_: Any, __: Any, statement: str, *___: Any) -> None:
         statements.append(statement)
 
-    engines = engine, async_engine.sync_engine
-    for each in engines:
-        event.listen(each, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", note)
     yield statements
-    for each in engines:
-        event.remove(each, "before_cursor_execute", note)
+    event.remove(Engine, "before_cursor_execute", note)
 
 
 Counting = Callable[[], AbstractContextManager[list[str]]]
@@ -132,28 +127,44 @@ Counting = Callable[[], AbstractContextManager[list[str]]]
 
 @pytest.fixture
 def counting() -> Counting:
-    """The statements that either engine executes inside the block."""
+    """The statements that any engine executes inside the block."""
     return count_statements
 
 
+class Served(httpx2.Client):
+    """The service in a process of its own, on a real socket."""
+
+    def __init__(self, command: list[str], port: int, log: Path, environment: Mapping[str, str]):
+        super().__init__(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                [*command, "--port", str(port)],
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stderr=stderr,
+            )
+        deadline = time.monotonic() + 30
+        while postgres.is_free(port):
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 @contextmanager
-def serving(log: Path = Path(os.devnull), **environment: str) -> Iterator[httpx2.Client]:
-    """The service in a process of its own, on a real socket; its standard error goes into `log`."""
-    port = postgres.free_port()
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
-    with log.open("w") as stderr:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=stderr)
-    try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            deadline = time.monotonic() + 30
-            while postgres.is_free(port):
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+def serving(
+    *options: str,
+    app: str = "app.main:app",
+    log: Path = Path(os.devnull),
+    environment: Mapping[str, str],
+) -> Iterator[Served]:
+    """Its standard error goes into `log`."""
+    command = [sys.executable, "-m", "uvicorn", app, *options]
+    with Served(command, postgres.free_port(), log, environment) as client:
+        try:
             yield client
-    finally:
-        process.terminate()
-        process.wait()
+        finally:
+            client.process.terminate()
+            client.process.wait()
 
 
 def connect(app: FastAPI) -> httpx2.AsyncClient:

@@ -1,7 +1,8 @@
 """A 2xx means committed. An in-process client sees only the end, so these tests watch `send`."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -19,14 +20,17 @@ from app.database import (
 )
 from app.errors import Conflict, add_error_handlers
 from app.users.models import User
+from tests.conftest import connect
 
 service = FastAPI()
 add_error_handlers(service)
 
 
-def add_user(session: Session) -> None:
-    session.add(User(email="ada@example.com", full_name="Ada"))
+def add_user(session: Session, email: str = "ada@example.com") -> UUID:
+    user = User(email=email, full_name="Ada")
+    session.add(user)
     session.flush()
+    return user.id
 
 
 def add_and_raise(session: Session) -> None:
@@ -41,6 +45,35 @@ def break_at_commit(session: Session) -> None:
     session.execute(text("INSERT INTO once VALUES (1), (1)"))
 
 
+def lose_the_connection(session: Session) -> None:
+    add_user(session)
+    backend = session.scalars(select(func.pg_backend_pid())).one()
+    with engine.connect() as connection:
+        connection.execute(select(func.pg_terminate_backend(backend, 5000)))
+
+
+def write_skew(session: Session) -> None:
+    """Two transactions that each write what the other has read."""
+    serializable = {"isolation_level": "SERIALIZABLE"}
+    session.connection(execution_options=serializable)
+    with Session(engine.execution_options(**serializable)) as other:
+        for each, email in ((session, "ada@example.com"), (other, "bob@example.com")):
+            each.scalars(select(User)).all()
+            each.add(User(email=email, full_name="Ada"))
+            each.flush()
+        other.commit()
+
+
+@service.post("/sync", status_code=201)
+def create(session: SessionDep, email: str) -> UUID:
+    return add_user(session, email)
+
+
+@service.post("/async", status_code=201)
+async def async_create(session: AsyncSessionDep, email: str) -> UUID:
+    return await session.run_sync(add_user, email)
+
+
 @service.post("/sync/{case}", status_code=201)
 def write(session: SessionDep, case: str) -> None:
     CASES[case](session)
@@ -51,7 +84,13 @@ async def async_write(session: AsyncSessionDep, case: str) -> None:
     await session.run_sync(CASES[case])
 
 
-CASES = {"commit": add_user, "raise": add_and_raise, "break": break_at_commit}
+CASES: dict[str, Callable[[Session], Any]] = {
+    "commit": add_user,
+    "raise": add_and_raise,
+    "break": break_at_commit,
+    "kill": lose_the_connection,
+    "skew": write_skew,
+}
 
 
 async def watch(path: str) -> tuple[list[str], int]:
@@ -102,9 +141,32 @@ async def test_an_error_rolls_back(colour: str) -> None:
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
-async def test_a_commit_that_fails_is_no_success(colour: str) -> None:
-    _, status = await watch(f"/{colour}/break")
-    assert (status, count_users()) == (409, 0)
+@pytest.mark.parametrize(
+    ("case", "code", "users"), [("break", 409, 0), ("kill", 503, 0), ("skew", 409, 1)]
+)
+async def test_a_commit_that_fails_is_no_success(
+    colour: str, case: str, code: int, users: int
+) -> None:
+    _, status = await watch(f"/{colour}/{case}")
+    assert (status, count_users()) == (code, users)
+
+
+@pytest.mark.slow
+async def test_what_was_written_is_read_at_once_on_the_other_engine() -> None:
+    async def found(user_id: UUID, colour: str) -> bool:
+        if colour == "async":
+            with SessionLocal() as session:
+                return session.get(User, user_id) is not None
+        async with AsyncSessionLocal() as async_session:
+            return await async_session.get(User, user_id) is not None
+
+    async with connect(service) as client:
+        for number in range(1000):
+            colour = ("sync", "async")[number % 2]
+            email = f"user{number}@example.com"
+            created = await client.post(f"/{colour}", params={"email": email})
+            assert created.status_code == 201
+            assert await found(UUID(created.json()), colour), number
 
 
 def test_a_session_that_ended_does_not_open_again() -> None:

@@ -24,11 +24,15 @@ async def test_readiness_asks_the_database_through_both_engines(
     assert executed == ["SELECT 1", "SELECT 1"]
 
 
+def at(port: int) -> dict[str, str]:
+    return {"DB_HOST": postgres.HOST, "DB_PORT": str(port)}
+
+
 @contextmanager
-def black_hole() -> Iterator[str]:
+def black_hole() -> Iterator[int]:
     """A port that accepts and never answers."""
     with socket.create_server((postgres.HOST, 0)) as listener:
-        yield str(listener.getsockname()[1])
+        yield int(listener.getsockname()[1])
 
 
 def check_unready(client: httpx2.Client) -> None:
@@ -42,11 +46,11 @@ def check_unready(client: httpx2.Client) -> None:
 
 
 def test_the_service_starts_and_is_unready_while_the_database_is_down() -> None:
-    with serving(DB_HOST=postgres.HOST, DB_PORT=str(postgres.free_port())) as client:
+    with serving(environment=at(postgres.free_port())) as client:
         check_unready(client)
         assert client.get("/api/v1/users").status_code == 503
 
 
 def test_readiness_does_not_wait_for_a_database_that_never_answers() -> None:
-    with black_hole() as port, serving(DB_HOST=postgres.HOST, DB_PORT=port) as client:
+    with black_hole() as port, serving(environment=at(port)) as client:
         check_unready(client)

@@ -23,7 +23,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(log: Path) -> Iterator[httpx2.Client]:
-    with serving(log, DB_NAME="postgres", LOG_JSON="true") as client:
+    environment = {"DB_NAME": "postgres", "LOG_JSON": "true"}
+    with serving(log=log, environment=environment) as client:
         yield client
 
 
