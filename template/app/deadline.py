@@ -27,12 +27,13 @@ class Deadline:
     def __init__(self, seconds: float, scope: anyio.CancelScope) -> None:
         self.seconds = seconds
         self.scope = scope
+        self.passed = False
         self.held: set[ConnectionPoolEntry] = set()
         self.loop = asyncio.get_running_loop()
-        self.restart()
+        self.timer = self.loop.call_later(seconds, self.pass_by)
 
     def restart(self) -> None:
-        self.passed = False
+        self.lift()
         self.timer = self.loop.call_later(self.seconds, self.pass_by)
 
     def lift(self) -> None:

@@ -1,0 +1,162 @@
+"""A request that does not begin its answer in time is a 503, in either colour."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import pytest
+from fastapi import BackgroundTasks, FastAPI
+from fastapi.responses import StreamingResponse
+from httpx2 import AsyncClient
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app.database import AsyncSessionDep, SessionDep, SessionLocal, engines
+from app.errors import add_error_handlers
+from app.middleware import add_middleware
+from app.settings import settings
+from app.users.models import User
+from tests.conftest import connect
+
+SECONDS = 0.3
+LONGER = 2 * SECONDS
+
+service = FastAPI()
+add_error_handlers(service)
+add_middleware(service, settings.model_copy(update={"request_timeout": SECONDS}))
+ended: list[str] = []
+
+
+def write_slowly(session: Session) -> None:
+    session.add(User(email="ada@example.com", full_name="Ada"))
+    session.flush()
+    session.execute(text("SELECT pg_sleep(2)"))
+
+
+def query() -> None:
+    with SessionLocal() as session:
+        session.execute(select(func.pg_sleep(0.01)))
+    ended.append("query")
+
+
+@service.post("/sync")
+def write(session: SessionDep) -> None:
+    write_slowly(session)
+
+
+@service.post("/async")
+async def async_write(session: AsyncSessionDep) -> None:
+    await session.run_sync(write_slowly)
+
+
+@service.post("/wrapped")
+def hide_the_reason(session: SessionDep) -> None:
+    try:
+        write_slowly(session)
+    except DBAPIError as error:
+        raise RuntimeError from error
+
+
+@service.post("/given-back")
+async def give_back_and_wait() -> None:
+    await anyio.to_thread.run_sync(query)
+    await anyio.sleep_forever()
+
+
+@service.post("/nothing")
+async def wait_for_nothing() -> None:
+    await anyio.sleep_forever()
+
+
+@service.post("/echo")
+async def echo(body: dict[str, Any]) -> dict[str, Any]:
+    return body
+
+
+@service.post("/stream")
+async def stream() -> StreamingResponse:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            await anyio.sleep(LONGER / 4)
+            yield b"."
+
+    return StreamingResponse(chunks())
+
+
+@service.post("/task")
+async def start_task(tasks: BackgroundTasks) -> None:
+    tasks.add_task(anyio.sleep, LONGER)
+    tasks.add_task(query)
+
+
+@pytest.fixture
+async def impatient(database: None) -> AsyncIterator[AsyncClient]:
+    # With so little time, a request would not begin to connect.
+    for engine, async_engine in engines:
+        engine.connect().close()
+        await (await async_engine.connect()).close()
+    async with connect(service) as client:
+        yield client
+
+
+def taken() -> int:
+    pools = [each.pool for sync, other in engines for each in (sync, other.sync_engine)]
+    return sum(pool.checkedout() for pool in pools)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/sync", "/async", "/wrapped", "/nothing"])
+async def test_what_takes_too_long_is_a_503_and_leaves_nothing(
+    impatient: AsyncClient, path: str
+) -> None:
+    started = time.monotonic()
+    response = await impatient.post(path)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert time.monotonic() - started < 1.5
+    assert taken() == 0
+    with SessionLocal() as session:
+        assert session.scalars(select(func.count()).select_from(User)).one() == 0
+
+
+def backends() -> set[int]:
+    mine = text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    with SessionLocal() as session:
+        return set(session.scalars(mine))
+
+
+async def test_a_connection_that_was_given_back_is_left_alone(impatient: AsyncClient) -> None:
+    before = backends()
+    assert (await impatient.post("/given-back")).status_code == 503
+    assert backends() == before
+
+
+async def send(*, pause: float) -> AsyncIterator[bytes]:
+    for chunk in (b'{"a"', b":", b" 1", b"}"):
+        yield chunk
+        await anyio.sleep(pause)
+
+
+async def test_a_body_that_keeps_coming_may_take_longer(impatient: AsyncClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = await impatient.post("/echo", content=send(pause=LONGER / 4), headers=headers)
+    assert response.json() == {"a": 1}
+
+
+async def test_a_body_that_stops_coming_may_not(impatient: AsyncClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = await impatient.post("/echo", content=send(pause=LONGER), headers=headers)
+    assert response.status_code == 503
+
+
+async def test_an_answer_that_has_begun_may_take_longer(impatient: AsyncClient) -> None:
+    response = await impatient.post("/stream")
+    assert (response.status_code, response.text) == (200, "....")
+
+
+async def test_a_background_task_may_take_longer(impatient: AsyncClient) -> None:
+    ended.clear()
+    assert (await impatient.post("/task")).status_code == 200
+    assert ended == ["query"]
