@@ -32,6 +32,14 @@ class Conflict(ServiceError):
     code = status.HTTP_409_CONFLICT
 
 
+class PreconditionFailed(ServiceError):
+    code = status.HTTP_412_PRECONDITION_FAILED
+
+
+class PreconditionRequired(ServiceError):
+    code = status.HTTP_428_PRECONDITION_REQUIRED
+
+
 class FieldError(BaseModel):
     pointer: str
     detail: str

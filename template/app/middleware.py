@@ -165,5 +165,5 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
         allow_origins=settings.cors_origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["Location", "X-Request-ID"],
+        expose_headers=["ETag", "Location", "X-Request-ID"],
     )

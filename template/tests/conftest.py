@@ -1,3 +1,4 @@
+import asyncio
 import os
 import secrets
 import subprocess
@@ -16,7 +17,7 @@ from alembic import command
 from alembic.config import Config
 from dotenv import dotenv_values
 from fastapi import FastAPI
-from sqlalchemy import Engine, MetaData, Table, delete, event
+from sqlalchemy import Engine, MetaData, Table, delete, event, text
 
 from scripts import postgres
 
@@ -176,3 +177,17 @@ def connect(app: FastAPI) -> httpx2.AsyncClient:
 async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     async with connect(app) as client:
         yield client
+
+
+async def wait_for_waiting(count: int) -> None:
+    """Return when so many requests wait for a lock of the test's, or of each other's."""
+    from app.database import async_engine
+
+    asking = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = "
+    deadline = time.monotonic() + 30
+    while True:
+        async with async_engine.connect() as connection:
+            if await connection.scalar(text(f"{asking} current_database()")) == count:
+                return
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)

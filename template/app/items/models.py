@@ -6,10 +6,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from app.database import Base
+from app.preconditions import Versioned
 from app.users.models import User
 
 
-class Item(Base):
+class Item(Versioned, Base):
     """Many-to-one: every item has an owner and goes with its owner."""
 
     __tablename__ = "items"

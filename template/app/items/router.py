@@ -8,8 +8,13 @@ from app.items import service
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemPageDep, ItemRead, ItemUpdate
 from app.pagination import Page, Slice
+from app.preconditions import REQUIRED_IF_MATCH, RequiredIfMatchDep, tagged
 
-router = APIRouter(prefix="/items", tags=["items"], responses=documented(status.HTTP_404_NOT_FOUND))
+router = APIRouter(
+    prefix="/items",
+    tags=["items"],
+    responses=documented(status.HTTP_404_NOT_FOUND, status.HTTP_409_CONFLICT),
+)
 
 
 @router.post("", response_model=ItemRead, status_code=status.HTTP_201_CREATED)
@@ -18,7 +23,7 @@ async def create_item(
 ) -> Item:
     item = await session.run_sync(service.create_item, data)
     response.headers["Location"] = f"{request.url.path}/{item.id}"
-    return item
+    return tagged(response, item)
 
 
 @router.get("", response_model=Page[ItemRead])
@@ -28,16 +33,25 @@ async def list_items(session: AsyncSessionDep, query: ItemPageDep) -> Slice[Item
 
 
 @router.get("/{item_id}", response_model=ItemRead)
-async def get_item(session: AsyncSessionDep, item_id: UUID) -> Item:
-    return await session.run_sync(service.get_item, item_id)
+async def get_item(session: AsyncSessionDep, item_id: UUID, response: Response) -> Item:
+    return tagged(response, await session.run_sync(service.get_item, item_id))
 
 
-@router.patch("/{item_id}", response_model=ItemRead)
-async def update_item(session: AsyncSessionDep, item_id: UUID, data: ItemUpdate) -> Item:
+@router.patch("/{item_id}", response_model=ItemRead, responses=REQUIRED_IF_MATCH)
+async def update_item(
+    session: AsyncSessionDep,
+    item_id: UUID,
+    data: ItemUpdate,
+    if_match: RequiredIfMatchDep,
+    response: Response,
+) -> Item:
     """Change the fields that are sent."""
-    return await session.run_sync(service.update_item, item_id, data)
+    item = await session.run_sync(service.update_item, item_id, data, if_match)
+    return tagged(response, item)
 
 
-@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_item(session: AsyncSessionDep, item_id: UUID) -> None:
-    await session.run_sync(service.delete_item, item_id)
+@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT, responses=REQUIRED_IF_MATCH)
+async def delete_item(
+    session: AsyncSessionDep, item_id: UUID, if_match: RequiredIfMatchDep
+) -> None:
+    await session.run_sync(service.delete_item, item_id, if_match)

@@ -8,8 +8,13 @@ from app.items import service
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemPageDep, ItemRead, ItemUpdate
 from app.pagination import Page, Slice
+from app.preconditions import REQUIRED_IF_MATCH, RequiredIfMatchDep, tagged
 
-router = APIRouter(prefix="/items", tags=["items"], responses=documented(status.HTTP_404_NOT_FOUND))
+router = APIRouter(
+    prefix="/items",
+    tags=["items"],
+    responses=documented(status.HTTP_404_NOT_FOUND, status.HTTP_409_CONFLICT),
+)
 
 
 @router.post("", response_model=ItemRead, status_code=status.HTTP_201_CREATED)
@@ -18,7 +23,7 @@ def create_item(
 ) -> Item:
     item = service.create_item(session, data)
     response.headers["Location"] = f"{request.url.path}/{item.id}"
-    return item
+    return tagged(response, item)
 
 
 @router.get("", response_model=Page[ItemRead])
@@ -28,16 +33,23 @@ def list_items(session: SessionDep, query: ItemPageDep) -> Slice[Item]:
 
 
 @router.get("/{item_id}", response_model=ItemRead)
-def get_item(session: SessionDep, item_id: UUID) -> Item:
-    return service.get_item(session, item_id)
+def get_item(session: SessionDep, item_id: UUID, response: Response) -> Item:
+    return tagged(response, service.get_item(session, item_id))
 
 
-@router.patch("/{item_id}", response_model=ItemRead)
-def update_item(session: SessionDep, item_id: UUID, data: ItemUpdate) -> Item:
+@router.patch("/{item_id}", response_model=ItemRead, responses=REQUIRED_IF_MATCH)
+def update_item(
+    session: SessionDep,
+    item_id: UUID,
+    data: ItemUpdate,
+    if_match: RequiredIfMatchDep,
+    response: Response,
+) -> Item:
     """Change the fields that are sent."""
-    return service.update_item(session, item_id, data)
+    item = service.update_item(session, item_id, data, if_match)
+    return tagged(response, item)
 
 
-@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT)
-def delete_item(session: SessionDep, item_id: UUID) -> None:
-    service.delete_item(session, item_id)
+@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT, responses=REQUIRED_IF_MATCH)
+def delete_item(session: SessionDep, item_id: UUID, if_match: RequiredIfMatchDep) -> None:
+    service.delete_item(session, item_id, if_match)

@@ -32,6 +32,7 @@ class ItemRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
+    version: int
     title: str
     description: str
     created_at: datetime

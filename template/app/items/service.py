@@ -6,10 +6,11 @@ from pydantic import MISSING
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.errors import NotFound
+from app.errors import NotFound, PreconditionFailed
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemQuery, ItemUpdate
 from app.pagination import Slice, fetch_page
+from app.preconditions import ANY, CHANGED, IfMatch, matches, unchanged
 from app.users.service import get_user
 
 
@@ -36,15 +37,17 @@ def list_items(session: Session, query: ItemQuery) -> Slice[Item]:
     return fetch_page(session, statement, Item.id, query)
 
 
-def update_item(session: Session, item_id: UUID, data: ItemUpdate) -> Item:
+def update_item(session: Session, item_id: UUID, data: ItemUpdate, if_match: IfMatch = ANY) -> Item:
     item = get_item(session, item_id)
-    for name, value in data.model_dump().items():
-        setattr(item, name, value)
-    session.flush()
+    with unchanged(item, if_match):
+        for name, value in data.model_dump().items():
+            setattr(item, name, value)
+        session.flush()
     return item
 
 
-def delete_item(session: Session, item_id: UUID) -> None:
-    deleted = session.scalar(delete(Item).where(Item.id == item_id).returning(Item.id))
-    if deleted is None:
-        raise NotFound(f"There is no item {item_id}.")
+def delete_item(session: Session, item_id: UUID, if_match: IfMatch = ANY) -> None:
+    deletion = delete(Item).where(Item.id == item_id, matches(Item, if_match))
+    if session.scalar(deletion.returning(Item.id)) is None:
+        get_item(session, item_id)
+        raise PreconditionFailed(CHANGED)

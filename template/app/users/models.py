@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from app.database import Base
+from app.preconditions import Versioned
 
 if TYPE_CHECKING:
     from app.items.models import Item
@@ -21,12 +22,10 @@ users_groups = Table(
 )
 
 
-class User(Base):
+class User(Versioned, Base):
     __tablename__ = "users"
     # The service lower-cases every address; this holds it to that.
     __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
-    # Without it, reading updated_at after an UPDATE would be a second, implicit SELECT.
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=uuid7, init=False)
     email: Mapped[str] = mapped_column(String(254), unique=True)

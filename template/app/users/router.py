@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response, status
 from app.database import AsyncSessionDep
 from app.errors import documented
 from app.pagination import Page, PageDep, Slice
+from app.preconditions import IF_MATCH, IfMatchDep, tagged
 from app.users import service
 from app.users.models import Group, Profile, User
 from app.users.schemas import (
@@ -31,7 +32,7 @@ async def create_user(
 ) -> User:
     user = await session.run_sync(service.create_user, data)
     response.headers["Location"] = f"{request.url.path}/{user.id}"
-    return user
+    return tagged(response, user)
 
 
 @router.get("", response_model=Page[UserRead])
@@ -41,20 +42,27 @@ async def list_users(session: AsyncSessionDep, page: PageDep) -> Slice[User]:
 
 
 @router.get("/{user_id}", response_model=UserRead)
-async def get_user(session: AsyncSessionDep, user_id: UUID) -> User:
-    return await session.run_sync(service.get_user, user_id)
+async def get_user(session: AsyncSessionDep, user_id: UUID, response: Response) -> User:
+    return tagged(response, await session.run_sync(service.get_user, user_id))
 
 
-@router.patch("/{user_id}", response_model=UserRead)
-async def update_user(session: AsyncSessionDep, user_id: UUID, data: UserUpdate) -> User:
+@router.patch("/{user_id}", response_model=UserRead, responses=IF_MATCH)
+async def update_user(
+    session: AsyncSessionDep,
+    user_id: UUID,
+    data: UserUpdate,
+    if_match: IfMatchDep,
+    response: Response,
+) -> User:
     """Change the fields that are sent."""
-    return await session.run_sync(service.update_user, user_id, data)
+    user = await session.run_sync(service.update_user, user_id, data, if_match)
+    return tagged(response, user)
 
 
-@router.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_user(session: AsyncSessionDep, user_id: UUID) -> None:
+@router.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=IF_MATCH)
+async def delete_user(session: AsyncSessionDep, user_id: UUID, if_match: IfMatchDep) -> None:
     """With everything that belongs to the user."""
-    await session.run_sync(service.delete_user, user_id)
+    await session.run_sync(service.delete_user, user_id, if_match)
 
 
 @router.get("/{user_id}/profile", response_model=ProfileRead)

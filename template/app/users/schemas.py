@@ -46,6 +46,7 @@ class UserRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
+    version: int
     email: str
     full_name: str
     is_active: bool

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 from uuid_utils.compat import uuid7
 
-from app.errors import NotFound, conflict_on_duplicate
+from app.errors import NotFound, PreconditionFailed, conflict_on_duplicate
 from app.pagination import PageQuery, Slice, fetch_page
+from app.preconditions import ANY, CHANGED, IfMatch, matches, unchanged
 from app.users.models import Group, Profile, User, users_groups
 from app.users.schemas import ProfileWrite, UserCreate, UserUpdate
 
@@ -36,20 +37,21 @@ def list_users(session: Session, page: PageQuery) -> Slice[User]:
     return fetch_page(session, select(User), User.id, page)
 
 
-def update_user(session: Session, user_id: UUID, data: UserUpdate) -> User:
+def update_user(session: Session, user_id: UUID, data: UserUpdate, if_match: IfMatch = ANY) -> User:
     user = get_user(session, user_id)
-    for name, value in data.model_dump().items():
-        setattr(user, name, value)
-    with conflict_on_duplicate(EMAIL_TAKEN):
+    with unchanged(user, if_match), conflict_on_duplicate(EMAIL_TAKEN):
+        for name, value in data.model_dump().items():
+            setattr(user, name, value)
         session.flush()
     return user
 
 
-def delete_user(session: Session, user_id: UUID) -> None:
+def delete_user(session: Session, user_id: UUID, if_match: IfMatch = ANY) -> None:
     """The database deletes what belongs to the user with it."""
-    deleted = session.scalar(delete(User).where(User.id == user_id).returning(User.id))
-    if deleted is None:
-        raise NotFound(f"There is no user {user_id}.")
+    deletion = delete(User).where(User.id == user_id, matches(User, if_match))
+    if session.scalar(deletion.returning(User.id)) is None:
+        get_user(session, user_id)
+        raise PreconditionFailed(CHANGED)
 
 
 def get_profile(session: Session, user_id: UUID) -> Profile:

@@ -2,6 +2,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import AsyncClient
 
 from tests.conftest import Counting
@@ -27,11 +28,37 @@ async def test_an_item_lives(client: AsyncClient, owner: dict[str, Any]) -> None
     url = f"/api/v1/items/{item['id']}"
     assert item["owner"] == owner
     assert (await client.get(url)).json() == item
-    assert (await client.patch(url, json={"title": "desk"})).json() == item | {"title": "desk"}
-    assert (await client.delete(url)).status_code == 204
+    headers = {"If-Match": '"1"'}
+    changed = await client.patch(url, json={"title": "desk"}, headers=headers)
+    assert changed.json() == item | {"title": "desk", "version": 2}
+    headers = {"If-Match": changed.headers["ETag"]}
+    assert (await client.delete(url, headers=headers)).status_code == 204
     assert (await client.get(url)).status_code == 404
-    assert (await client.patch(url, json={})).status_code == 404
-    assert (await client.delete(url)).status_code == 404
+    assert (await client.patch(url, json={}, headers=headers)).status_code == 404
+    assert (await client.delete(url, headers=headers)).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_an_item_is_only_changed_by_who_read_it(
+    client: AsyncClient, owner: dict[str, Any], method: str
+) -> None:
+    item = await create(client, owner, "lamp")
+    url, body = f"/api/v1/items/{item['id']}", {"title": "desk"}
+    codes = {"": 428, '"2"': 412, 'W/"1"': 412, '"1': 422}
+    for if_match, code in codes.items():
+        headers = {"If-Match": if_match} if if_match else {}
+        refused = await client.request(method, url, json=body, headers=headers)
+        assert refused.status_code == code
+        assert refused.headers["Content-Type"] == "application/problem+json"
+    assert (await client.get(url)).json() == item
+    accepted = await client.request(method, url, json=body, headers={"If-Match": "*"})
+    assert accepted.is_success
+
+
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_what_an_item_requires_is_documented(app: FastAPI, method: str) -> None:
+    operation = app.openapi()["paths"]["/api/v1/items/{item_id}"][method]
+    assert {"412", "428"} <= operation["responses"].keys()
 
 
 async def test_an_item_needs_an_owner(client: AsyncClient) -> None:

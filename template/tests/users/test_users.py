@@ -55,7 +55,7 @@ async def test_a_patch_changes_what_it_names(client: AsyncClient) -> None:
     assert response.status_code == 200
     assert response.json()["updated_at"] > user["updated_at"]
     changed = {"full_name": "Ada King", "updated_at": response.json()["updated_at"]}
-    assert response.json() == user | changed
+    assert response.json() == user | changed | {"version": 2}
     assert (await client.get(f"/api/v1/users/{user['id']}")).json() == response.json()
 
 
