@@ -15,7 +15,7 @@ RULES = [
     (r"import AsyncSessionDep$", "import AsyncSessionDep, SessionDep"),
     (r"\basync def ", "def "),
     (r"\bsession: AsyncSessionDep\b", "session: SessionDep"),
-    (r"\bawait session\.run_sync\(service\.(\w+), ", r"service.\1(session, "),
+    (r"\bawait session\.run_sync\((once|service\.\w+), ", r"\1(session, "),
 ]
 
 

@@ -36,6 +36,10 @@ class PreconditionFailed(ServiceError):
     code = status.HTTP_412_PRECONDITION_FAILED
 
 
+class KeyReused(ServiceError):
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT
+
+
 class PreconditionRequired(ServiceError):
     code = status.HTTP_428_PRECONDITION_REQUIRED
 

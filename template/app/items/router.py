@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response, status
 
 from app.database import AsyncSessionDep
 from app.errors import documented
+from app.idempotency import IdempotencyKeyDep, once
 from app.items import service
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemPageDep, ItemRead, ItemUpdate
@@ -17,11 +18,15 @@ router = APIRouter(
 )
 
 
-@router.post("", response_model=ItemRead, status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED)
 async def create_item(
-    session: AsyncSessionDep, data: ItemCreate, request: Request, response: Response
-) -> Item:
-    item = await session.run_sync(service.create_item, data)
+    session: AsyncSessionDep,
+    data: ItemCreate,
+    key: IdempotencyKeyDep,
+    request: Request,
+    response: Response,
+) -> ItemRead:
+    item = await session.run_sync(once, key, ItemRead, service.create_item, data)
     response.headers["Location"] = f"{request.url.path}/{item.id}"
     return tagged(response, item)
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response, status
 
 from app.database import AsyncSessionDep, SessionDep
 from app.errors import documented
+from app.idempotency import IdempotencyKeyDep, once
 from app.pagination import Page, PageDep, Slice
 from app.preconditions import IF_MATCH, IfMatchDep, tagged
 from app.users import service
@@ -26,11 +27,15 @@ router = APIRouter(
 )
 
 
-@router.post("", response_model=UserRead, status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED)
 def create_user(
-    session: SessionDep, data: UserCreate, request: Request, response: Response
-) -> User:
-    user = service.create_user(session, data)
+    session: SessionDep,
+    data: UserCreate,
+    key: IdempotencyKeyDep,
+    request: Request,
+    response: Response,
+) -> UserRead:
+    user = once(session, key, UserRead, service.create_user, data)
     response.headers["Location"] = f"{request.url.path}/{user.id}"
     return tagged(response, user)
 

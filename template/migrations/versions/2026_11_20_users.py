@@ -1,7 +1,8 @@
-"""users"""
+"""users, and what keyed requests were answered"""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "5c1e7a9f20d4"
 down_revision = None
@@ -68,9 +69,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", "group_id", name=op.f("pk_users_groups")),
     )
     op.create_index(op.f("ix_users_groups_group_id"), "users_groups", ["group_id"], unique=False)
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("result", postgresql.JSONB(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("scope", "key", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_index(
+        op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"], unique=False
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_idempotency_keys_created_at"), table_name="idempotency_keys")
+    op.drop_table("idempotency_keys")
     op.drop_index(op.f("ix_users_groups_group_id"), table_name="users_groups")
     op.drop_table("users_groups")
     op.drop_table("profiles")

@@ -61,6 +61,21 @@ def test_what_an_item_requires_is_documented(app: FastAPI, method: str) -> None:
     assert {"412", "428"} <= operation["responses"].keys()
 
 
+async def test_a_retried_create_is_one_item_and_its_key_is_free_elsewhere(
+    client: AsyncClient, owner: dict[str, Any]
+) -> None:
+    headers = {"Idempotency-Key": "1"}
+    body = {"owner_id": owner["id"], "title": "lamp"}
+    first = await client.post("/api/v1/items", json=body, headers=headers)
+    second = await client.post("/api/v1/items", json=body, headers=headers)
+    assert (first.status_code, first.headers["ETag"]) == (201, '"1"')
+    assert (second.status_code, second.content) == (201, first.content)
+    assert second.headers["Location"] == first.headers["Location"]
+    assert len((await client.get("/api/v1/items")).json()["items"]) == 1
+    bob = {"email": "bob@example.com", "full_name": "Bob"}
+    assert (await client.post("/api/v1/users", json=bob, headers=headers)).status_code == 201
+
+
 async def test_an_item_needs_an_owner(client: AsyncClient) -> None:
     orphan = {"owner_id": str(uuid4()), "title": "lamp"}
     assert (await client.post("/api/v1/items", json=orphan)).status_code == 404
