@@ -328,6 +328,25 @@ def test_a_changed_model_makes_a_revision_due(
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.skipif(is_shallow(), reason="a shallow clone has no released versions")
+def test_one_revision_brings_what_a_released_version_stored_to_this_one(
+    service: Lived, variables: dict[str, str]
+) -> None:
+    users, ada = "/api/v1/users", {"email": "ada@example.com", "full_name": "Ada"}
+    for version in released():
+        lived = service(version, f"from-{version}")
+        with serving(lived, variables | {"UV_NO_SYNC": "1"}) as served:
+            url = served.ask("POST", users, ada).headers["Location"]
+        update(lived, NOW)
+        with serving(lived, variables | {"UV_NO_SYNC": "1"}) as served:
+            for command in (["revision", "-m", "the update"], ["migrate"], ["drift"]):
+                done = run([tool(variables, "poe"), *command], lived, variables)
+                assert done.returncode == 0, done.stdout
+            found = served.ask("GET", url)
+            assert (found.status, found.body["email"]) == (200, ada["email"])
+            assert served.ask("PATCH", url, {"full_name": "Ada King"}).status == 200
+
+
 @pytest.mark.parametrize("version", ["9.15.0", "newest"])
 def test_the_oldest_and_the_newest_copier_copy_and_update(
     template: Path, tmp_path: Path, version: str
