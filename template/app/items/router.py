@@ -2,7 +2,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 
-from app.database import AsyncSessionDep
+from app.database import AsyncReadSessionDep, AsyncSessionDep
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.items import service
@@ -32,13 +32,13 @@ async def create_item(
 
 
 @router.get("", response_model=Page[ItemRead])
-async def list_items(session: AsyncSessionDep, query: ItemPageDep) -> Slice[Item]:
+async def list_items(session: AsyncReadSessionDep, query: ItemPageDep) -> Slice[Item]:
     """In the order of creation."""
     return await session.run_sync(service.list_items, query)
 
 
 @router.get("/{item_id}", response_model=ItemRead)
-async def get_item(session: AsyncSessionDep, item_id: UUID, response: Response) -> Item:
+async def get_item(session: AsyncReadSessionDep, item_id: UUID, response: Response) -> Item:
     return tagged(response, await session.run_sync(service.get_item, item_id))
 
 

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 
-from app.database import SessionDep
+from app.database import ReadSessionDep, SessionDep
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.items import service
@@ -32,13 +32,13 @@ def create_item(
 
 
 @router.get("", response_model=Page[ItemRead])
-def list_items(session: SessionDep, query: ItemPageDep) -> Slice[Item]:
+def list_items(session: ReadSessionDep, query: ItemPageDep) -> Slice[Item]:
     """In the order of creation."""
     return service.list_items(session, query)
 
 
 @router.get("/{item_id}", response_model=ItemRead)
-def get_item(session: SessionDep, item_id: UUID, response: Response) -> Item:
+def get_item(session: ReadSessionDep, item_id: UUID, response: Response) -> Item:
     return tagged(response, service.get_item(session, item_id))
 
 

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 
-from app.database import AsyncSessionDep
+from app.database import AsyncReadSessionDep, AsyncSessionDep
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.pagination import Page, PageDep, Slice
@@ -41,13 +41,13 @@ async def create_user(
 
 
 @router.get("", response_model=Page[UserRead])
-async def list_users(session: AsyncSessionDep, page: PageDep) -> Slice[User]:
+async def list_users(session: AsyncReadSessionDep, page: PageDep) -> Slice[User]:
     """In the order of creation."""
     return await session.run_sync(service.list_users, page)
 
 
 @router.get("/{user_id}", response_model=UserRead)
-async def get_user(session: AsyncSessionDep, user_id: UUID, response: Response) -> User:
+async def get_user(session: AsyncReadSessionDep, user_id: UUID, response: Response) -> User:
     return tagged(response, await session.run_sync(service.get_user, user_id))
 
 
@@ -71,7 +71,7 @@ async def delete_user(session: AsyncSessionDep, user_id: UUID, if_match: IfMatch
 
 
 @router.get("/{user_id}/profile", response_model=ProfileRead)
-async def get_profile(session: AsyncSessionDep, user_id: UUID) -> Profile:
+async def get_profile(session: AsyncReadSessionDep, user_id: UUID) -> Profile:
     return await session.run_sync(service.get_profile, user_id)
 
 
@@ -81,7 +81,7 @@ async def put_profile(session: AsyncSessionDep, user_id: UUID, data: ProfileWrit
 
 
 @router.get("/{user_id}/groups", response_model=list[GroupRead])
-async def list_groups(session: AsyncSessionDep, user_id: UUID) -> Sequence[Group]:
+async def list_groups(session: AsyncReadSessionDep, user_id: UUID) -> Sequence[Group]:
     return await session.run_sync(service.list_groups, user_id)
 
 

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 
-from app.database import AsyncSessionDep, SessionDep
+from app.database import AsyncReadSessionDep, ReadSessionDep, SessionDep
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.pagination import Page, PageDep, Slice
@@ -41,13 +41,13 @@ def create_user(
 
 
 @router.get("", response_model=Page[UserRead])
-def list_users(session: SessionDep, page: PageDep) -> Slice[User]:
+def list_users(session: ReadSessionDep, page: PageDep) -> Slice[User]:
     """In the order of creation."""
     return service.list_users(session, page)
 
 
 @router.get("/{user_id}", response_model=UserRead)
-async def get_user(session: AsyncSessionDep, user_id: UUID, response: Response) -> User:
+async def get_user(session: AsyncReadSessionDep, user_id: UUID, response: Response) -> User:
     return tagged(response, await session.run_sync(service.get_user, user_id))
 
 
@@ -71,7 +71,7 @@ def delete_user(session: SessionDep, user_id: UUID, if_match: IfMatchDep) -> Non
 
 
 @router.get("/{user_id}/profile", response_model=ProfileRead)
-def get_profile(session: SessionDep, user_id: UUID) -> Profile:
+def get_profile(session: ReadSessionDep, user_id: UUID) -> Profile:
     return service.get_profile(session, user_id)
 
 
@@ -81,7 +81,7 @@ def put_profile(session: SessionDep, user_id: UUID, data: ProfileWrite) -> Profi
 
 
 @router.get("/{user_id}/groups", response_model=list[GroupRead])
-def list_groups(session: SessionDep, user_id: UUID) -> Sequence[Group]:
+def list_groups(session: ReadSessionDep, user_id: UUID) -> Sequence[Group]:
     return service.list_groups(session, user_id)
 
 
