@@ -12,9 +12,9 @@ FEATURES = ("users", "items")
 ASYNCHRONOUS = "async def get_user("
 
 RULES = [
-    (r"import AsyncSessionDep$", "import AsyncSessionDep, SessionDep"),
+    (r"(import AsyncReadSessionDep), AsyncSessionDep$", r"\1, ReadSessionDep, SessionDep"),
     (r"\basync def ", "def "),
-    (r"\bsession: AsyncSessionDep\b", "session: SessionDep"),
+    (r"\bsession: Async(Read|)SessionDep\b", r"session: \1SessionDep"),
     (r"\bawait session\.run_sync\((once|service\.\w+), ", r"\1(session, "),
 ]
 
