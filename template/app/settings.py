@@ -3,9 +3,10 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).parents[1]
@@ -49,19 +50,28 @@ class Settings(BaseSettings):
     db_idle_transaction_timeout: int = Field(default=10, ge=1, description="Seconds")
 
     cors_origins: list[str] = []
-    request_timeout: float = Field(default=4, gt=2, description="Seconds to begin an answer")
+    request_timeout: float = Field(default=4, gt=0, description="Seconds to begin an answer")
     max_body_size: int = Field(default=1024 * 1024, ge=1, description="Bytes")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_json: bool = False
     timing: bool = Field(default=False, description="Answer with a Server-Timing header")
 
+    @model_validator(mode="after")
+    def leave_time_to_connect(self) -> Self:
+        if self.request_timeout <= self.db_connect_timeout:
+            raise PydanticCustomError("time", "REQUEST_TIMEOUT must exceed DB_CONNECT_TIMEOUT")
+        return self
+
 
 def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [f"{str(each['loc'][0]).upper()}: {each['msg']}." for each in error.errors()]
+        wrong = [
+            "".join(f"{part}: ".upper() for part in each["loc"]) + f"{each['msg']}."
+            for each in error.errors()
+        ]
         raise SystemExit("\n".join([*wrong, "Set it in the environment or in .env."])) from None
 
 

@@ -59,3 +59,11 @@ def test_a_wrong_setting_is_named_in_a_sentence_without_its_value(
     assert "DB_PORT: Input should be a valid integer" in message
     assert "DB_PASSWORD: " in message
     assert "correct-horse" not in message
+
+
+def test_a_request_must_have_more_time_than_connecting_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REQUEST_TIMEOUT", "2")
+    with pytest.raises(SystemExit, match="REQUEST_TIMEOUT must exceed DB_CONNECT_TIMEOUT"):
+        load()
