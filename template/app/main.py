@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -6,6 +7,7 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from app import health
+from app.budget import warn_over_budget
 from app.database import async_engine, engine
 from app.errors import add_error_handlers, documented
 from app.log import configure_logging
@@ -18,7 +20,10 @@ from app.settings import PROJECT, settings
 async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
     # The engines exist since import and connect when first asked, so that a service whose database
     # is down starts all the same and says so on /health/ready.
+    checking = asyncio.create_task(warn_over_budget())
     yield
+    checking.cancel()
+    await asyncio.wait([checking])
     await async_engine.dispose()
     engine.dispose()
 
