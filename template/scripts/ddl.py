@@ -28,7 +28,9 @@ Change the revision, or except a rule in it, and say why:
 
 
 def merged() -> set[str]:
-    """The revisions of the main branch; on that branch itself, those before its last commit."""
+    """The main branch's revisions, or on that branch itself those before its last commit."""
+    if shutil.which("git") is None:
+        return set()
     bases = chain.from_iterable(git("merge-base", "HEAD", branch) for branch in MAIN)
     if not (base := next(bases, "")):
         return set()

@@ -127,3 +127,5 @@ def test_what_the_main_branch_has_is_not_linted_again(
     git("merge", "--quiet", "--ff-only", "feature")
     commit("d.py")
     assert "migrations/versions/ç.py" in ddl.merged()
+    monkeypatch.setenv("PATH", "")
+    assert ddl.merged() == set()
