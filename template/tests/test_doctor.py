@@ -52,7 +52,7 @@ def check(findings: Iterator[Finding] | list[Finding], *expected: tuple[str, str
         ("the_database", "the name of the role or the database"),
         ("short", "easily guessed"),
         ("abababababababab", "easily guessed"),
-        ("MySecretPassword", "published"),
+        ("MySecretPassword", "easily guessed"),
     ],
 )
 def test_a_password_that_others_know_or_guess_is_an_error(password: str, words: str) -> None:
