@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import signal
 import threading
@@ -10,6 +11,7 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from app import health
+from app.budget import warn_over_budget
 from app.database import dispose
 from app.errors import add_error_handlers, documented
 from app.log import configure_logging
@@ -40,7 +42,10 @@ async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
     gc.collect()
     gc.freeze()
     end_at_the_second_sigterm()
+    checking = asyncio.create_task(warn_over_budget())
     yield
+    checking.cancel()
+    await asyncio.wait([checking])
     await dispose()
 
 

@@ -1,6 +1,7 @@
 """Alembic on psycopg2, with the settings of the service."""
 
 import time
+from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine, text
@@ -12,6 +13,11 @@ from app.errors import sqlstate
 from app.log import configure_logging
 from app.settings import settings
 
+OPTIONS: dict[str, Any] = {
+    "target_metadata": Base.metadata,
+    "transaction_per_migration": True,
+}
+LOCK_TIMEOUT = f"{settings.db_lock_timeout}s"
 ONE_AT_A_TIME = text("SELECT pg_try_advisory_lock(hashtext('alembic'))")
 LOCK_NOT_AVAILABLE = "55P03"
 TRIES = 30
@@ -29,7 +35,7 @@ def connect() -> Connection:
         poolclass=NullPool,
         connect_args={
             "connect_timeout": settings.db_connect_timeout,
-            "options": f"-c lock_timeout={settings.db_lock_timeout}s",
+            "options": f"-c lock_timeout={LOCK_TIMEOUT}",
         },
     )
     try:
@@ -68,9 +74,8 @@ if context.config.cmd_opts:  # Alembic's own command line, not a test
     configure_logging(settings)
 
 if context.is_offline_mode():
-    context.configure(
-        url=SQLALCHEMY_DATABASE_URL, target_metadata=Base.metadata, literal_binds=True
-    )
+    context.configure(url=SQLALCHEMY_DATABASE_URL, literal_binds=True, **OPTIONS)
+    context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
     with context.begin_transaction():
         context.run_migrations()
 else:
@@ -78,10 +83,9 @@ else:
         wait_for_other_migrations(connection)
         context.configure(
             connection=connection,
-            target_metadata=Base.metadata,
             compare_server_default=True,
             # The second finds CHECK constraints that were added or removed, by their names.
             autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
-            transaction_per_migration=True,
+            **OPTIONS,
         )
         migrate(connection)

@@ -43,13 +43,15 @@ def pytest_configure(config: pytest.Config) -> None:
             "DB_PORT": str(superuser.port),
             "DB_USERNAME": "tests",
             "DB_PASSWORD": PASSWORD,
+            "SUPERUSER_URL": superuser.render_as_string(hide_password=False),
         }
     else:
         env_file = dotenv_values(ROOT / ".env")
         for name in ("DB_PORT", "DB_USERNAME", "DB_PASSWORD"):
             os.environ.setdefault(name, env_file.get(name) or "")
-    # What else a developer's .env says is no business of the tests.
+    # What else a developer's .env or shell says is no business of the tests.
     os.environ["ENV_FILE"] = os.devnull
+    os.environ.pop("WEB_CONCURRENCY", None)
     # Of this process alone: others may be testing on the same server.
     os.environ["DB_NAME"] = f"test_{secrets.token_hex(8)}"
 
@@ -102,12 +104,18 @@ def empty_tables(tables: list[Table]) -> Iterator[None]:
             connection.execute(delete(table))
 
 
+async def wait_for_background() -> None:
+    """Wait for what the application has started and not awaited."""
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+
 @pytest.fixture(scope="session")
 async def app(database: None) -> AsyncIterator[FastAPI]:
     from app.main import create_app
 
     app = create_app()
     async with app.router.lifespan_context(app):
+        await wait_for_background()  # else a test would count its statements
         yield app
 
 
