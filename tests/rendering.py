@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FOLDER = "order-service"
+NOT_SLOW = ("-m", "not slow")
 RUFF = (sys.executable, "-m", "ruff")
 
 ANSWERS: dict[str, dict[str, str]] = {

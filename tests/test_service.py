@@ -9,7 +9,16 @@ import pytest
 from psycopg2 import sql
 
 from tests.conftest import Environment, Environments, Render
-from tests.rendering import ANSWERS, commit, find_python, git, oldest_python, run, uv
+from tests.rendering import (
+    ANSWERS,
+    NOT_SLOW,
+    commit,
+    find_python,
+    git,
+    oldest_python,
+    run,
+    uv,
+)
 
 SERVER = "host=127.0.0.1 port=5432 user={} dbname=postgres connect_timeout=2"
 PASSWORD = "".join(("p@ss:/%#?&$", '"', "` =", secrets.token_hex(4)))
@@ -86,7 +95,9 @@ def test_its_checks_pass(project: Render, python: Environment, answers: dict[str
 def test_its_tests_pass_on_their_own_postgresql(
     project: Render, python: Environment, answers: dict[str, str]
 ) -> None:
-    tested = run([uv(), "run", "pytest"], project(**answers), python.variables())
+    # The slow ones, minutes in all of these cases, look at no name and no password.
+    chosen = [] if answers in (ANSWERS["async"], ANSWERS["sync"]) else NOT_SLOW
+    tested = run([uv(), "run", "pytest", *chosen], project(**answers), python.variables())
     assert tested.returncode == 0, tested.stdout
 
 
@@ -98,5 +109,6 @@ def test_its_tests_pass_on_the_server_of_the_machine(
 ) -> None:
     service = project(**answers)
     with role_on_the_server() as server:
-        tested = run([uv(), "run", "pytest"], service, python.variables(**server))
+        # The slow ones bring a PostgreSQL of their own, to stop and to freeze.
+        tested = run([uv(), "run", "pytest", *NOT_SLOW], service, python.variables(**server))
     assert tested.returncode == 0, tested.stdout

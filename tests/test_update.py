@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Environments, make_once
-from tests.rendering import FOLDER, ROOT, files, git, oldest_python, run, uv
+from tests.rendering import FOLDER, NOT_SLOW, ROOT, files, git, oldest_python, run, uv
 from tests.serving import serving
 from tests.team import STORIES, add_a_feature, delete_the_example
 from tests.updating import (
@@ -115,7 +115,7 @@ def test_a_service_passes_its_tests_after_the_update(
     for chapter in STORIES["all of it"]:
         chapter(lived)
     update(lived)
-    tested = run([tool(variables, "pytest"), "-q"], lived, variables)
+    tested = run([tool(variables, "pytest"), "-q", *NOT_SLOW], lived, variables)
     assert tested.returncode == 0, tested.stdout
 
 
@@ -207,7 +207,7 @@ def test_a_flip_keeps_the_features_of_the_team(service: Lived, variables: dict[s
     assert conflicts(lived) == []
     assert team.lost(lived) == []
     assert "\ndef list_users(" in read(lived / "app" / "users" / "router.py")
-    tested = run([tool(variables, "pytest"), "-q"], lived, variables)
+    tested = run([tool(variables, "pytest"), "-q", *NOT_SLOW], lived, variables)
     assert tested.returncode == 0, tested.stdout
 
 
