@@ -4,6 +4,7 @@ A page costs the same wherever it lies, and a row that is created or deleted mea
 repeats nor hides another.
 """
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeVar
@@ -18,22 +19,28 @@ Row = TypeVar("Row")
 Read = TypeVar("Read", bound=BaseModel)
 
 
+CURSOR = "^[A-Za-z0-9_-]{22}$"
+
+
 def encode(key: UUID) -> str:
     return urlsafe_b64encode(key.bytes).decode().rstrip("=")
 
 
 def decode(cursor: Any) -> UUID:
-    try:
-        return UUID(bytes=urlsafe_b64decode(f"{cursor}=="))
-    except ValueError:
-        raise ValueError("This is not a cursor: use the next_cursor of a page") from None
+    # urlsafe_b64decode skips what is not of its alphabet.
+    if not re.match(CURSOR, str(cursor)):
+        raise ValueError("This is not a cursor: use the next_cursor of a page")
+    return UUID(bytes=urlsafe_b64decode(f"{cursor}=="))
+
+
+Cursor = Annotated[
+    UUID | None, BeforeValidator(decode), WithJsonSchema({"type": "string", "pattern": CURSOR})
+]
 
 
 class PageQuery(BaseModel):
     limit: int = Field(default=20, ge=1, le=100)
-    cursor: Annotated[UUID | None, BeforeValidator(decode), WithJsonSchema({"type": "string"})] = (
-        Field(default=None, description="`next_cursor` of the page before")
-    )
+    cursor: Cursor = Field(default=None, description="`next_cursor` of the page before")
 
 
 PageDep = Annotated[PageQuery, Query()]
