@@ -9,13 +9,18 @@ from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import MISSING, BaseModel
+from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
+from app.text import RULES
+
 MEDIA_TYPE = "application/problem+json"
+# A body of 1 MiB can have a hundred thousand: an answer need not be larger than its request.
+MOST_ERRORS = 100
 
 
 class ServiceError(Exception):
@@ -42,6 +47,10 @@ class KeyReused(ServiceError):
 
 class PreconditionRequired(ServiceError):
     code = status.HTTP_428_PRECONDITION_REQUIRED
+
+
+class Unstorable(ServiceError):
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT
 
 
 class FieldError(BaseModel):
@@ -74,6 +83,13 @@ SQLSTATES: dict[str, tuple[int, str]] = {
 def sqlstate(error: DBAPIError) -> str:
     """The five characters of PostgreSQL's answer, or none where there was no answer."""
     return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+
+
+@event.listens_for(Engine, "handle_error")
+def refuse_what_psycopg2_cannot_send(context: ExceptionContext) -> None:
+    """A NUL, or half a surrogate pair, which asyncpg refuses with a state of class 22."""
+    if context.statement is not None and isinstance(context.original_exception, ValueError):
+        raise Unstorable(SQLSTATES["22"][1])
 
 
 @contextmanager
@@ -117,8 +133,17 @@ def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+# What Starlette and FastAPI say, in a sentence that helps.
+CLEARER = {
+    "Not Found": "There is nothing at this path.",
+    "There was an error parsing the body": "The body cannot be parsed: it is not UTF-8, nested too"
+    " deeply, or has a number of too many digits.",
+}
+
+
 def handle_http_error(_: Request, error: HTTPException) -> Response:
-    return problem(error.status_code, str(error.detail), headers=error.headers)
+    detail = CLEARER.get(str(error.detail), str(error.detail))
+    return problem(error.status_code, detail, headers=error.headers)
 
 
 def explain(error: dict[str, Any]) -> FieldError:
@@ -127,6 +152,8 @@ def explain(error: dict[str, Any]) -> FieldError:
     reason = str(error.get("ctx", {}).get("error", ""))
     if kind == "value_error":  # a sentence of ours
         detail = reason
+    elif kind == "string_pattern_mismatch":
+        detail = RULES.get(error["ctx"]["pattern"], detail)
     elif reason:  # pydantic quotes the input in it
         detail = detail.removesuffix(reason).rstrip(" ,:")
     if kind in {"extra_forbidden", "json_invalid"}:  # the last part is a key, or a position
@@ -136,10 +163,15 @@ def explain(error: dict[str, Any]) -> FieldError:
 
 
 def handle_invalid_request(_: Request, error: RequestValidationError) -> Response:
+    errors = error.errors()
+    # FastAPI leaves the bytes alone where their Content-Type is no JSON.
+    if isinstance(error.body, bytes) and any(each["loc"] == ("body",) for each in errors):
+        detail = "The body is not announced as JSON: send Content-Type: application/json."
+        return problem(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, detail)
     return problem(
         status.HTTP_422_UNPROCESSABLE_CONTENT,
         "The request is not valid.",
-        errors=[explain(each) for each in error.errors()],
+        errors=[explain(each) for each in errors[:MOST_ERRORS]],
     )
 
 

@@ -18,6 +18,8 @@ from app.settings import Settings
 
 logger = structlog.stdlib.get_logger("app.access")
 
+ENCODED = "The body has a Content-Encoding: send it without."
+
 
 def path_template(scope: Scope) -> str:
     """`/api/v1/users/{user_id}`, and never what stood in the place of `{user_id}`."""
@@ -108,7 +110,10 @@ class RequestTimeout:
 
 
 class BodyLimit:
-    """Refuse a large body by its Content-Length, or a chunked one once it has grown too large."""
+    """Refuse a large body by its Content-Length, or a chunked one once it has grown too large.
+
+    And a compressed one, for nothing here would unpack it.
+    """
 
     def __init__(self, app: ASGIApp, max_body_size: int) -> None:
         self.app = app
@@ -118,11 +123,13 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
         detail = f"The body is larger than {self.max_body_size} bytes."
-        length = Headers(scope=scope).get("content-length", "")
+        length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self.max_body_size:
             await problem(status.HTTP_413_CONTENT_TOO_LARGE, detail)(scope, receive, send)
             return
+        encoded = headers.get("content-encoding", "identity").lower() != "identity"
         received = 0
 
         async def count() -> Message:
@@ -131,6 +138,8 @@ class BodyLimit:
             received += len(message.get("body", b""))
             if received > self.max_body_size:
                 raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE, detail)
+            if received and encoded:
+                raise HTTPException(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, ENCODED)
             return message
 
         await self.app(scope, count, send)
