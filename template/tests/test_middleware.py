@@ -1,5 +1,7 @@
 import asyncio
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from app.errors import add_error_handlers
 from app.middleware import add_middleware, path_template
 from app.settings import settings
-from tests.conftest import connect
+from tests.conftest import connect, serving
 
 ORIGIN = "https://front.example.com"
 
@@ -76,6 +78,26 @@ async def test_a_large_body_is_refused_beneath_every_middleware(timing: bool) ->
     async with connect(build(timing=timing)) as client:
         headers = {"Content-Type": "application/json"}
         assert (await client.post("/echo", content=body(), headers=headers)).status_code == 413
+
+
+def peak_memory(pid: int) -> int:
+    """In MB, since the process began."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/<pid>/status")
+def test_a_body_of_100_mb_costs_no_memory() -> None:
+    size, part = 100_000_000, b"x" * 1_000_000
+    with serving(environment={}) as client:
+        client.get("/health/ready")
+        before = peak_memory(client.process.pid)
+        for headers in [{"Content-Length": str(size)}, {"Transfer-Encoding": "chunked"}]:
+            headers["Content-Type"] = "application/json"
+            body = (part for _ in range(size // len(part)))
+            assert client.post("/api/v1/users", content=body, headers=headers).status_code == 413
+        assert peak_memory(client.process.pid) - before < 20
 
 
 async def test_a_path_template_keeps_no_value_of_a_routers_prefix() -> None:
