@@ -16,6 +16,7 @@ from app.database import dispose
 from app.errors import add_error_handlers, documented
 from app.log import configure_logging
 from app.middleware import add_middleware
+from app.openapi import adjust_openapi
 from app.routes import api_router
 from app.settings import PROJECT, settings
 
@@ -66,12 +67,15 @@ def create_app() -> FastAPI:
         responses=documented(
             status.HTTP_400_BAD_REQUEST,
             status.HTTP_413_CONTENT_TOO_LARGE,
+            status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
             status.HTTP_422_UNPROCESSABLE_CONTENT,
+            status.HTTP_500_INTERNAL_SERVER_ERROR,
             status.HTTP_503_SERVICE_UNAVAILABLE,
         ),
         # Native OpenTelemetry costs time on every request even where nothing collects it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    adjust_openapi(app)
     add_error_handlers(app)
     add_middleware(app, settings)
     app.include_router(health.router)

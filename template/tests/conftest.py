@@ -18,6 +18,7 @@ from alembic.config import Config
 from dotenv import dotenv_values
 from fastapi import FastAPI
 from sqlalchemy import Engine, MetaData, Table, delete, event, text
+from starlette.routing import compile_path
 
 from scripts import postgres
 
@@ -183,7 +184,18 @@ def connect(app: FastAPI) -> httpx2.AsyncClient:
 
 @pytest.fixture(scope="session")
 async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """Whatever it is answered, the OpenAPI document must list the status."""
+    paths = [(compile_path(path)[0], each) for path, each in app.openapi()["paths"].items()]
+
+    async def is_documented(response: httpx2.Response) -> None:
+        method, url = response.request.method, response.request.url
+        for pattern, operations in paths:
+            if pattern.match(url.path) and method.lower() in operations:
+                documented = operations[method.lower()]["responses"]
+                assert str(response.status_code) in documented, f"{method} {url}: {response}"
+
     async with connect(app) as client:
+        client.event_hooks = {"response": [is_documented]}
         yield client
 
 
