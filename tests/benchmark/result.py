@@ -84,6 +84,7 @@ def of_setting(measured: Measurement, setting: Setting) -> Document:
 def document(measured: Measurement, command: str) -> Document:
     options = measured.options
     settings = sorted({key.setting for key in measured.series})
+    offered = {key.workload for key in measured.series}
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "command": command,
@@ -93,7 +94,7 @@ def document(measured: Measurement, command: str) -> Document:
         "rounds": options.rounds,
         "seconds": options.seconds,
         "variants": {each.name: each.says for each in measured.variants},
-        "workloads": {name: WORKLOADS[name].says for name in options.workloads},
+        "workloads": {name: WORKLOADS[name].says for name in options.workloads if name in offered},
         "counts": measured.counts,
         "settings": [of_setting(measured, setting) for setting in settings],
     }
