@@ -71,7 +71,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
         (pytest.fail if needed else pytest.skip)("wrk is not installed: `apt-get install wrk`")
     folder = tmp_path_factory.mktemp("benchmark")
     options = ["--rounds=1", "--seconds=1", "--warm-up=0", f"--workloads={','.join(WORKLOADS)}"]
-    done = run([uv(), "run", "poe", "bench", *options, "--save", folder], ROOT)
+    done = run([uv(), "run", "poe", "bench", *options, "--save", folder], ROOT, timeout=600)
     assert done.returncode == 0, done.stdout
     return Smoke(done.stdout, folder)
 
@@ -104,7 +104,7 @@ def test_a_ratio_is_that_of_two_rates(smoke: Smoke) -> None:
             above, below = (
                 variants[each][workload]["requests_per_s"]["median"] for each in name.split("/")
             )
-            assert ratio["median"] == pytest.approx(above / below)
+            assert ratio["median"] == pytest.approx(above / below, abs=0.001)
 
 
 def test_a_request_costs_as_many_round_trips_and_statements_as_it_did(smoke: Smoke) -> None:

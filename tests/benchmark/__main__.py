@@ -41,11 +41,12 @@ def measure(chosen: Options, folder: Path) -> Document:
     return document | {"template": template}
 
 
-def main() -> int:
+def main() -> str:
     chosen = options.parse(DESCRIPTION)
     load.wrk()
     os.environ["COPIER_SETTINGS_PATH"] = str(SETTINGS)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: sys.exit("Stopped."))
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         document = measure(chosen, Path(folder))
     print(report.text(document))
@@ -53,10 +54,8 @@ def main() -> int:
         chosen.save.mkdir(parents=True, exist_ok=True)
         (chosen.save / "result.json").write_text(json.dumps(document, indent=1) + "\n")
         (chosen.save / "result.svg").write_text(chart.draw(document))
-    failures = result.failures(document)
-    print("\n".join(failures), file=sys.stderr)
-    return 1 if failures else 0
+    return "\n".join(result.failures(document))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main() or 0)

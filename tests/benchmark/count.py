@@ -25,6 +25,7 @@ from tests.benchmark.servers import Server
 from tests.benchmark.variants import Variant
 
 TIMES = 5
+PATIENCE = 10
 READY, COMPLETE, SUSPENDED = b"Z", b"C", b"s"
 
 Request = tuple[str, str, dict[str, str] | None]
@@ -45,8 +46,9 @@ class Answers:
         self.rest += data
         while len(self.rest) >= 5 and len(self.rest) > (end := int.from_bytes(self.rest[1:5])):
             kind, content, self.rest = self.rest[:1], self.rest[5 : end + 1], self.rest[end + 1 :]
-            self.idle = kind == READY and content == b"I"
-            if kind == COMPLETE:
+            if kind == READY:
+                self.idle = content == b"I"
+            elif kind == COMPLETE:
                 yield content.rstrip(b"\0").decode().rstrip(" 0123456789")
             elif kind == SUSPENDED:  # asyncpg's fetchrow asks for no more
                 yield "a first row"
@@ -72,7 +74,10 @@ class Proxy(socketserver.ThreadingTCPServer):
 
     def wait_until_idle(self) -> None:
         """Some end their transaction after the answer."""
+        deadline = time.monotonic() + PATIENCE
         while not all(answers.idle for answers in list(self.connections.values())):
+            if time.monotonic() > deadline:
+                sys.exit(f"A transaction is still open {PATIENCE} s after the answer.")
             time.sleep(0.002)
         time.sleep(0.01)
 

@@ -79,7 +79,7 @@ class Database:
         self.execute(
             "TRUNCATE users CASCADE",
             "INSERT INTO users (id, email, full_name, is_active) "
-            f"SELECT uuidv7(), 'user-' || n || '@example.com', 'User ' || n, true "
+            "SELECT uuidv7(), 'user-' || n || '@example.com', 'User ' || n, true "
             f"FROM generate_series(1, {rows}) n",
             "INSERT INTO items (id, title, description, owner_id) "
             "SELECT uuidv7(), 'A lamp', 'Of ' || full_name, id FROM users ORDER BY id LIMIT 100",

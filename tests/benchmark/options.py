@@ -58,7 +58,7 @@ def parse(description: str) -> Options:
     add("--warm-up", type=whole(0), default=1, help="seconds before those; default: 1")
     add("--only", type=chosen(*NAMES), default=[*NAMES], help=f"servers: {','.join(NAMES)}")
     add(
-        *("--workloads",),
+        "--workloads",
         type=chosen(*WORKLOADS),
         default=[*USUAL],
         help=f"of {','.join(WORKLOADS)}; default: {','.join(USUAL)}",
@@ -70,7 +70,7 @@ def parse(description: str) -> Options:
     add("--run-sync", action="store_true", help="also compare run_sync with awaiting")
     add("--template", action="store_true", help="also measure copier copy, poe dev, pytest")
     add(
-        *("--save",),
+        "--save",
         type=Path,
         nargs="?",
         const=Path(__file__).parent,

@@ -31,6 +31,7 @@ NOTES = (
     "autovacuum is off.",
     "S is started as its Dockerfile says, with every setting at its default but LOG_JSON=true. Its "
     "read by id, asynchronous whatever default_session is, is made synchronous in S-sync.",
+    "B creates as FastAPI's tutorial does: add, commit, refresh.",
     "A ratio is that of the requests/s of one round; its median is that of the rounds.",
     "A round trip is a change of direction on a connection, however many messages go at once. A "
     "statement is what PostgreSQL reports as complete, BEGIN included.",
@@ -42,7 +43,11 @@ Document = dict[str, Any]
 def summary(values: list[float]) -> Document:
     """The quartiles of a single value are that value."""
     low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    return {"median": median(values), "quartiles": [low, high], "values": values}
+    return {
+        "median": round(median(values), 4),
+        "quartiles": [round(low, 4), round(high, 4)],
+        "values": [round(value, 4) for value in values],
+    }
 
 
 def versions(rendered: Rendered, postgres: str) -> dict[str, str]:
@@ -62,7 +67,7 @@ def ratios(measured: Measurement, setting: Setting, workload: str) -> Document:
                     measured.series[below]["requests_per_s"],
                     strict=True,
                 )
-                found[f"{ours}/{other}"] = summary([a / b for a, b in pairs])
+                found[f"{ours}/{other}"] = summary([a / b if b else 0.0 for a, b in pairs])
     return found
 
 

@@ -68,11 +68,15 @@ def serving(
             stdout=output,
             stderr=output,
         )
+    server = psutil.Process(process.pid)
     try:
-        server = psutil.Process(process.pid)
         machine.pin(server, machine.cores(workers).server)
         wait_for(process, port, path, log)
         yield Server(server, port, (time.perf_counter() - started) * 1000)
     finally:
         process.terminate()
-        process.wait(STOP)
+        try:
+            process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            for each in machine.tree(server):
+                each.kill()

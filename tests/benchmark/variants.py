@@ -33,11 +33,11 @@ class Workload(NamedTuple):
 WORKLOADS = {
     "read": Workload("GET of a user by id, ids at random"),
     "page": Workload("GET of a page of 20 users, after a user at random"),
-    "mix": Workload("20 reads by id, then 1 create", 21),
-    "create": Workload("POST of a user, e-mail addresses unique", 1),
     "first": Workload("GET of page 1"),
     "far": Workload("GET of page 10,000, or of the last"),
     "items": Workload("GET of a page of 20 items with their owners, of the service alone"),
+    "mix": Workload("20 reads by id, then 1 create", 21),
+    "create": Workload("POST of a user, e-mail addresses unique", 1),
 }
 USUAL = ("read", "page", "mix", "create")
 COUNTED = ("read", "page", "create", "items")
