@@ -49,8 +49,8 @@ def parse(description: str) -> Options:
     parser = argparse.ArgumentParser(
         prog="poe bench",
         description=description,
-        epilog="Of what has an s at its end there can be several, with commas between: "
-        "`--workers 1,2,4 --only S`. Each combination is measured, and a table compares them.",
+        epilog="Several names or numbers have commas between them. Of several workers, rows and "
+        "clients each combination is measured, and a table compares them.",
     )
     add = parser.add_argument
     add("--rounds", type=whole(1), default=5, help="default: 5")
