@@ -44,9 +44,8 @@ COUNTS = {
     "S-sync": SERVICE,
 }
 WORKLOADS = ("read", "create")
-FIGURES = {
-    *("requests_per_s", "p50_ms", "p99_ms", "p99_over_p50", "server_cpu_us", "postgres_cpu_us"),
-}
+RATES = {"requests_per_s", "p50_ms", "p99_ms", "p99_over_p50"}
+FIGURES = RATES | {"server_cpu_us", "postgres_cpu_us"}
 OF_A_VISIT = {"start_ms", "memory_mb", "connections"}
 
 # One run for all tests, wherever pytest-xdist puts them.
