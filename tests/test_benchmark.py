@@ -20,10 +20,10 @@ IDIOM = {
     "create": (6, "BEGIN, INSERT, COMMIT, BEGIN, SELECT, ROLLBACK"),
 }
 SERVICE = {
-    "read": (3, "BEGIN, SELECT, COMMIT"),
-    "page": (3, "BEGIN, SELECT, COMMIT"),
+    "read": (1, "SELECT"),
+    "page": (1, "SELECT"),
     "create": (3, "BEGIN, INSERT, COMMIT"),
-    "items": (4, "BEGIN, SELECT, SELECT, COMMIT"),
+    "items": (2, "SELECT, SELECT"),
 }
 # asyncpg's pool cleans up what a borrower may have left, in one round trip.
 RESET = "SELECT, CLOSE CURSOR ALL, UNLISTEN, RESET"

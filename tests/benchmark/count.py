@@ -151,12 +151,14 @@ def count(server: Server, proxy: Proxy, asked: Iterator[Request]) -> dict[str, A
     return {"round_trips": round_trips, "statements": statements}
 
 
-def users(server: Server, target: str) -> list[dict[str, Any]]:
-    """Those of an answer, in the same shape whoever answers."""
+def users(server: Server, target: str) -> list[tuple[Any, ...]]:
+    """Those of an answer, in the same shape whoever answers. The service may say more of them."""
     found = ask(server.port, "GET", target)
     page = found if isinstance(found, list) else found.get("items", [found])
-    times = "created_at", "updated_at"
     return [
-        each | {name: datetime.fromisoformat(each[name]).timestamp() for name in times}
+        (
+            *(each[name] for name in ("id", "email", "full_name", "is_active")),
+            *(datetime.fromisoformat(each[name]) for name in ("created_at", "updated_at")),
+        )
         for each in page
     ]
