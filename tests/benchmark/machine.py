@@ -49,7 +49,8 @@ def pin(process: psutil.Process, chosen: list[int]) -> None:
     """The process, and what it starts from now on."""
     if USABLE:
         for each in tree(process):
-            each.cpu_affinity(chosen or USABLE)
+            with suppress(psutil.NoSuchProcess):  # a backend that has ended meanwhile
+                each.cpu_affinity(chosen or USABLE)
 
 
 def own_cpu_seconds(process: psutil.Process) -> float:
