@@ -1,40 +1,77 @@
 """The life of a pooled connection, the same for both drivers: made, taken, given back."""
 
+import socket
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 import psycopg2
-import structlog
+from psycopg2 import extensions
 from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from app.deadline import current
+from app.deadline import Connection, Deadline, current
 from app.settings import settings
 
-logger = structlog.stdlib.get_logger("app.connections")
+
+class Psycopg2Connection(extensions.connection):
+    """With what asyncpg's have: an end that waits for nobody, and a look whether it has come."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        # A number of our own: libpq's may be another file's before we know that it was closed.
+        self.line = socket.fromfd(self.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+
+    def close(self) -> None:
+        super().close()
+        self.line.close()
+
+    def terminate(self) -> None:
+        """A thread that waits for an answer gets an error instead; close() would wait with it."""
+        with suppress(OSError):
+            self.line.shutdown(socket.SHUT_RDWR)
+
+    def is_closed(self) -> bool:
+        try:
+            self.poll()  # reads PostgreSQL's farewell
+            self.poll()  # finds the line closed
+        except psycopg2.Error:
+            return True
+        return False
+
+
+class AsyncpgConnection(asyncpg.Connection):  # type: ignore[misc]
+    """SQLAlchemy sets a connection up after it was made, and lets asyncpg's errors out there."""
+
+    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            await super().set_type_codec(*args, **kwargs)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise OperationalError(None, None, error) from error
 
 
 def connect(
-    dialect: Dialect, _: ConnectionPoolEntry, args: list[Any], kwargs: dict[str, Any]
+    dialect: Dialect, entry: ConnectionPoolEntry, args: list[Any], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
     if deadline := current.get():
         deadline.require(settings.db_connect_timeout)
     try:
-        return dialect.connect(*args, **kwargs)
+        connection = dialect.connect(*args, **kwargs)
     except OSError as error:  # asyncpg lets it out: raise what psycopg2 raises
-        raise dialect.loaded_dbapi.OperationalError(str(error)) from error
+        reason = str(error) or type(error).__name__
+        raise dialect.loaded_dbapi.OperationalError(reason) from error
+    entry.info["fresh"] = True
+    if deadline:
+        hold(deadline, entry, dialect.get_driver_connection(connection))
+    return connection
 
 
-def connect_to_replica(
-    dialect: Dialect, entry: ConnectionPoolEntry, args: list[Any], kwargs: dict[str, Any]
-) -> DBAPIConnection | None:
-    host, port = settings.db_replica_host, settings.db_replica_port or settings.db_port
-    try:
-        return connect(dialect, entry, args, {**kwargs, "host": host, "port": port})
-    except dialect.loaded_dbapi.Error as error:
-        logger.warning("the replica is unreachable: reading from the primary", reason=str(error))
-        return None
+def hold(deadline: Deadline, entry: ConnectionPoolEntry, connection: Connection) -> None:
+    deadline.hold(connection)
+    entry.info["release"] = partial(deadline.release, connection)
 
 
 def take(_: DBAPIConnection, entry: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
@@ -42,28 +79,21 @@ def take(_: DBAPIConnection, entry: ConnectionPoolEntry, __: PoolProxiedConnecti
 
     pool_pre_ping does it by a round trip, and would wait for a PostgreSQL that is frozen.
     """
-    connection = entry.driver_connection
-    if isinstance(connection, psycopg2.extensions.connection):
-        try:
-            connection.poll()  # reads PostgreSQL's farewell
-            connection.poll()  # finds the line closed
-        except psycopg2.Error as error:
-            raise DisconnectionError from error
-    elif connection is None or connection.is_closed():
+    connection: Any = entry.driver_connection
+    # SQLAlchemy replaces it once: a fresh one that is closed already shall fail at its statement.
+    if not entry.info.pop("fresh", False) and connection.is_closed():
         raise DisconnectionError
     if deadline := current.get():
-        deadline.require(0)
-        deadline.held.add(entry)
+        hold(deadline, entry, connection)
 
 
 def give_back(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-    if deadline := current.get():
-        deadline.held.discard(entry)
+    if release := entry.info.pop("release", None):
+        release()
 
 
-def watch(engine: Engine, *, replica: bool = False) -> None:
-    if replica:
-        event.listen(engine, "do_connect", connect_to_replica)
+def watch(engine: Engine) -> None:
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "checkout", take)
     event.listen(engine, "checkin", give_back)
+    event.listen(engine, "close", give_back)

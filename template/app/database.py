@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session, registry, sessionmaker
 
-from app.connections import watch
+from app import connections
+from app.connections import AsyncpgConnection, Psycopg2Connection
+from app.replica import Replica
 from app.settings import PROJECT, settings
 
 # Migrations can only drop or rename what has a name that both sides know.
@@ -48,6 +50,11 @@ def database_url(driver: str) -> URL:
 
 SQLALCHEMY_DATABASE_URL = database_url("psycopg2")
 ASYNC_SQLALCHEMY_DATABASE_URL = database_url("asyncpg")
+# Past a pooler, which gives no session a connection of its own.
+DIRECT_DATABASE_URL = SQLALCHEMY_DATABASE_URL.set(
+    host=settings.db_direct_host or settings.db_host,
+    port=settings.db_direct_port or settings.db_port,
+)
 
 pool: dict[str, Any] = {
     "max_overflow": 0,
@@ -57,6 +64,7 @@ pool: dict[str, Any] = {
     "hide_parameters": True,
 }
 engines: list[tuple[Engine, AsyncEngine]] = []
+replica = Replica()
 
 
 def create_engines(
@@ -70,22 +78,25 @@ def create_engines(
         "timezone": "UTC",
     }
     options = pool | {"pool_size": pool_size}
-    if read_only:
-        startup["default_transaction_read_only"] = "on"
-        # A SELECT is then one round trip: no BEGIN before it, no ROLLBACK after it.
-        options |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     caches: dict[str, int] = {}
     if settings.db_pooler:
         # PgBouncer refuses such parameters (ALTER ROLE sets them), and its next transaction may be
         # on a connection that has not prepared what this one has.
         startup = {}
         caches = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    if read_only and settings.db_pooler:
+        options["execution_options"] = {"postgresql_readonly": True}
+    elif read_only:
+        startup["default_transaction_read_only"] = "on"
+        # A SELECT is then one round trip: no BEGIN before it, no ROLLBACK after it.
+        options |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     name, timeout = PROJECT["name"], settings.db_connect_timeout
     engine = create_engine(
         SQLALCHEMY_DATABASE_URL,
         connect_args={
             "application_name": name,
             "connect_timeout": timeout,
+            "connection_factory": Psycopg2Connection,
             "options": " ".join(f"-c {each}={value}" for each, value in startup.items()),
         },
         **options,
@@ -94,13 +105,16 @@ def create_engines(
         ASYNC_SQLALCHEMY_DATABASE_URL,
         connect_args={
             "timeout": timeout,
+            "connection_class": AsyncpgConnection,
             "server_settings": {"application_name": name, **startup},
             **caches,
         },
         **options,
     )
     for each in (engine, async_engine.sync_engine):
-        watch(each, replica=read_only and settings.db_replica_host is not None)
+        if read_only and settings.db_replica_host:
+            replica.watch(each)
+        connections.watch(each)
     engines.append((engine, async_engine))
     return engine, async_engine
 

@@ -5,16 +5,14 @@ a request whose time is over hangs up on the connections that it holds.
 """
 
 import asyncio
-import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Protocol
 
 import anyio
-import psycopg2
 from fastapi import status
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import ServiceError
 
@@ -23,12 +21,18 @@ class TimedOut(ServiceError):
     code = status.HTTP_503_SERVICE_UNAVAILABLE
 
 
+class Connection(Protocol):
+    def terminate(self) -> None: ...
+
+
 class Deadline:
     def __init__(self, seconds: float, scope: anyio.CancelScope) -> None:
         self.seconds = seconds
         self.scope = scope
         self.passed = False
-        self.held: set[ConnectionPoolEntry] = set()
+        self.held: set[Connection] = set()
+        # Reentrant: the garbage collector may give a connection back while another is being taken.
+        self.lock = threading.RLock()
         self.loop = asyncio.get_running_loop()
         self.timer = self.loop.call_later(seconds, self.pass_by)
 
@@ -40,13 +44,26 @@ class Deadline:
         self.timer.cancel()
 
     def pass_by(self) -> None:
-        self.passed = True
         self.hang_up()
         self.scope.cancel()
 
     def hang_up(self) -> None:
-        for entry in tuple(self.held):
-            close(entry.driver_connection)
+        """On all that the request holds, and on what a thread of its takes from now on."""
+        with self.lock:
+            self.passed = True
+            for connection in tuple(self.held):
+                connection.terminate()
+
+    def hold(self, connection: Connection) -> None:
+        with self.lock:
+            self.held.add(connection)
+            if self.passed:
+                connection.terminate()
+
+    def release(self, connection: Connection) -> None:
+        """Before it can be another request's, so that nobody hangs up on that one."""
+        with self.lock:
+            self.held.discard(connection)
 
     def require(self, seconds: float) -> None:
         """Refuse to begin what may take longer than the request has left."""
@@ -67,16 +84,3 @@ def deadline(seconds: float) -> Iterator[Deadline]:
         finally:
             limit.lift()
             current.reset(token)
-
-
-def close(connection: Any) -> None:
-    if isinstance(connection, psycopg2.extensions.connection):
-        # Its close() would wait for the statement that a thread is waiting for.
-        with suppress(psycopg2.InterfaceError, OSError):
-            line = socket.socket(fileno=connection.fileno())
-            try:
-                line.shutdown(socket.SHUT_RDWR)
-            finally:
-                line.detach()
-    elif connection is not None:
-        connection.terminate()

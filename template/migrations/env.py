@@ -8,7 +8,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 import app.routes  # noqa: F401 - imports every model there is
-from app.database import SQLALCHEMY_DATABASE_URL, Base
+from app.database import DIRECT_DATABASE_URL, SQLALCHEMY_DATABASE_URL, Base
 from app.errors import sqlstate
 from app.log import configure_logging
 from app.settings import settings
@@ -24,14 +24,9 @@ TRIES = 30
 
 
 def connect() -> Connection:
-    # Not through a pooler: the lock belongs to a connection.
-    url = SQLALCHEMY_DATABASE_URL.set(
-        host=settings.db_direct_host or settings.db_host,
-        port=settings.db_direct_port or settings.db_port,
-    )
     # A waiting ALTER makes every later query of its table wait too: rather give up, and try again.
     engine = create_engine(
-        url,
+        DIRECT_DATABASE_URL,
         poolclass=NullPool,
         connect_args={
             "connect_timeout": settings.db_connect_timeout,
