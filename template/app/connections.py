@@ -18,7 +18,7 @@ from app.settings import settings
 
 
 class Psycopg2Connection(extensions.connection):
-    """With what asyncpg's have: an end that waits for nobody, and a look whether it has come."""
+    """With what asyncpg's have: an end from outside, and a look whether it has come."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)
@@ -44,9 +44,13 @@ class Psycopg2Connection(extensions.connection):
 
 
 class AsyncpgConnection(asyncpg.Connection):  # type: ignore[misc]
-    """SQLAlchemy sets a connection up after it was made, and lets asyncpg's errors out there."""
+    """With what psycopg2's have: an end that waits for nobody, and errors that are SQLAlchemy's."""
+
+    async def close(self, **_: Any) -> None:
+        self.terminate()  # says farewell, and does not wait for PostgreSQL's
 
     async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
+        # SQLAlchemy sets a connection up with it, and lets out what it raises.
         try:
             await super().set_type_codec(*args, **kwargs)
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:

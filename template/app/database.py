@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import anyio
 from fastapi import Depends
-from sqlalchemy import URL, Engine, MetaData, create_engine
+from sqlalchemy import URL, Engine, MetaData, create_engine, event
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -113,7 +113,7 @@ def create_engines(
     )
     for each in (engine, async_engine.sync_engine):
         if read_only and settings.db_replica_host:
-            replica.watch(each)
+            event.listen(each, "do_connect", replica.connect)
         connections.watch(each)
     engines.append((engine, async_engine))
     return engine, async_engine

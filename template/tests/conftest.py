@@ -68,7 +68,7 @@ def alembic_config() -> Config:
 
 @pytest.fixture(scope="session")
 def database(alembic_config: Config) -> Iterator[None]:
-    from app.database import SQLALCHEMY_DATABASE_URL as URL
+    from app.database import DIRECT_DATABASE_URL as URL
     from app.database import engine
 
     def execute(statement: str) -> None:

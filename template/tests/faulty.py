@@ -1,6 +1,6 @@
 """The service, with a read and a write in either colour beside it: for the tests of bad days."""
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -27,6 +27,12 @@ def add_two_users(session: Session, pause: float) -> None:
         session.execute(text("SELECT pg_sleep(:pause)"), {"pause": pause})
 
 
+def get_port(session: Session) -> int:
+    """Which PostgreSQL it is that answers."""
+    port: int = session.scalars(select(func.inet_server_port())).one()
+    return port
+
+
 @app.get("/sync")
 def read(session: ReadSessionDep) -> list[str]:
     return list_names(session)
@@ -45,6 +51,26 @@ async def async_read(session: AsyncReadSessionDep) -> list[str]:
 @app.post("/async", status_code=201)
 async def async_write(session: AsyncSessionDep, pause: float = 0) -> None:
     await session.run_sync(add_two_users, pause)
+
+
+@app.get("/sync/port")
+def read_port(session: ReadSessionDep) -> int:
+    return get_port(session)
+
+
+@app.post("/sync/port")
+def write_port(session: SessionDep) -> int:
+    return get_port(session)
+
+
+@app.get("/async/port")
+async def async_read_port(session: AsyncReadSessionDep) -> int:
+    return await session.run_sync(get_port)
+
+
+@app.post("/async/port")
+async def async_write_port(session: AsyncSessionDep) -> int:
+    return await session.run_sync(get_port)
 
 
 @app.get("/taken")

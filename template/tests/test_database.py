@@ -1,20 +1,27 @@
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from app.database import (
     ASYNC_SQLALCHEMY_DATABASE_URL,
     SQLALCHEMY_DATABASE_URL,
+    AsyncReadSessionLocal,
     Base,
+    ReadSessionLocal,
     async_engine,
     engine,
     model_registry,
 )
+from app.errors import sqlstate
 from app.settings import PROJECT, load, settings
+from app.users.models import Group
 
 SETTINGS = text(
     "SELECT name, setting FROM pg_settings WHERE name IN ('application_name', 'statement_timeout',"
     " 'lock_timeout', 'idle_in_transaction_session_timeout', 'TimeZone')"
 )
+READ_ONLY = "25006"
 EXPECTED = {
     "application_name": PROJECT["name"],
     "statement_timeout": f"{settings.db_statement_timeout}000",
@@ -30,6 +37,21 @@ async def test_both_engines_set_the_same_limits() -> None:
     async with async_engine.connect() as async_connection:
         result = await async_connection.execute(SETTINGS)
         assert dict(result.all()) == EXPECTED
+
+
+def write(session: Session) -> None:
+    session.add(Group(name="staff"))
+    session.flush()
+
+
+async def test_a_write_through_a_read_session_is_refused() -> None:
+    with pytest.raises(DBAPIError) as refusal, ReadSessionLocal.begin() as session:
+        write(session)
+    assert sqlstate(refusal.value) == READ_ONLY
+    with pytest.raises(DBAPIError) as refusal:
+        async with AsyncReadSessionLocal.begin() as async_session:
+            await async_session.run_sync(write)
+    assert sqlstate(refusal.value) == READ_ONLY
 
 
 def test_the_urls_name_their_drivers() -> None:

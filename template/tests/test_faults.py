@@ -85,9 +85,8 @@ class Server:
                 process.resume()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("faults")
+@contextmanager
+def running(folder: Path) -> Iterator[Server]:
     with postgres.running(folder, postgres.free_port(), durable=False) as superuser:
         postgres.ensure_role(superuser, "faults", PASSWORD)
         postgres.ensure_database(superuser, "faults", "faults")
@@ -101,6 +100,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         Base.metadata.create_all(engine)
         engine.dispose()
         yield Server(folder, superuser)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("faults")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
