@@ -186,7 +186,10 @@ def handle_database_error(_: Request, error: DBAPIError) -> Response:
     for prefix in (state, state[:2]):
         if prefix in SQLSTATES:
             return problem(*SQLSTATES[prefix])
-    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+    # PostgreSQL has said farewell to asyncpg, and has not closed the connection yet.
+    ending = isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InternalClientError)
+    lost = ending or error.connection_invalidated
+    if lost or isinstance(error, OperationalError | InterfaceError):
         return problem(*SQLSTATES["08"])
     raise error
 

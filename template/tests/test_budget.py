@@ -6,8 +6,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import budget
 from app.database import ASYNC_SQLALCHEMY_DATABASE_URL
+from app.settings import settings
 from scripts import postgres
 from tests.conftest import wait_for_background
+
+unpooled = pytest.mark.skipif(
+    settings.db_pooler, reason="PostgreSQL lets in a pooler, which shares what it opens"
+)
 
 
 async def start(app: FastAPI) -> None:
@@ -15,6 +20,7 @@ async def start(app: FastAPI) -> None:
         await wait_for_background()
 
 
+@unpooled
 async def test_the_start_warns_where_the_pools_are_more_than_postgresql_lets_in(
     app: FastAPI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

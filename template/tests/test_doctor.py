@@ -19,12 +19,18 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_ur
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import doctor
-from app.database import ASYNC_SQLALCHEMY_DATABASE_URL, SQLALCHEMY_DATABASE_URL, engine
+from app.database import (
+    ASYNC_SQLALCHEMY_DATABASE_URL,
+    DIRECT_DATABASE_URL,
+    SQLALCHEMY_DATABASE_URL,
+    engine,
+)
 from app.doctor import ENGINES, Finding
 from app.middleware import add_middleware
 from app.settings import settings
 from scripts import postgres
 from tests.conftest import ROOT
+from tests.test_budget import unpooled
 
 # To write and to read, in both colours, and one of each colour for /health/ready.
 SLOTS = 4 * settings.db_pool_size + 2
@@ -110,12 +116,12 @@ async def test_a_pooler_that_drops_the_limits_is_found_on_both_engines() -> None
     idle = {"idle_in_transaction_session_timeout": f"{settings.db_idle_transaction_timeout}s"}
     for unlike in (
         create_engine(
-            SQLALCHEMY_DATABASE_URL,
+            DIRECT_DATABASE_URL,
             poolclass=NullPool,
             connect_args={"options": f"{options} -c {'='.join(*idle.items())}"},
         ),
         create_async_engine(
-            ASYNC_SQLALCHEMY_DATABASE_URL,
+            DIRECT_DATABASE_URL.set(drivername="postgresql+asyncpg"),
             poolclass=NullPool,
             connect_args={"server_settings": dropped | idle},
         ),
@@ -162,6 +168,7 @@ def test_a_superuser_is_a_warning(superuser: URL) -> None:
         check(doctor.check_server(connection, production), ("warning", "superuser"))
 
 
+@unpooled
 async def test_a_role_without_rights_is_an_error_with_the_drivers_reason(stranger: Engine) -> None:
     checks = (doctor.check_server, doctor.check_migrations)
     check(
@@ -186,6 +193,7 @@ def test_a_server_that_is_old_or_far_away_in_clear_text_is_a_warning(
     )
 
 
+@unpooled
 def test_a_database_without_room_for_the_pools_is_an_error(connection: Connection) -> None:
     for limit, expected in (SLOTS, []), (SLOTS - 1, [("error", f"more than the {SLOTS - 1} ")]):
         limited = f"ALTER DATABASE {settings.db_name} CONNECTION LIMIT {limit}"

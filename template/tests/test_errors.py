@@ -9,6 +9,8 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from sqlalchemy import delete, literal, select
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+from sqlalchemy.exc import InternalError
 
 from app.database import AsyncSessionDep, SessionDep
 from app.errors import add_error_handlers
@@ -99,6 +101,20 @@ async def test_a_row_that_is_gone_before_its_update_is_a_conflict() -> None:
 
     async with connect(service) as client:
         check(await client.post("/race"), 409)
+
+
+async def test_a_connection_that_is_about_to_close_is_a_503() -> None:
+    service = FastAPI()
+    add_error_handlers(service)
+    driver: Any = AsyncAdapt_asyncpg_dbapi
+
+    @service.get("/farewell")
+    async def farewell() -> None:
+        reason = "cannot switch to state 11; another operation (2) is in progress"
+        raise InternalError("SELECT 1", {}, driver.InternalClientError(reason))
+
+    async with connect(service) as client:
+        check(await client.get("/farewell"), 503)
 
 
 async def test_a_number_is_no_boolean(client: AsyncClient) -> None:

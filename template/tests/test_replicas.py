@@ -17,7 +17,7 @@ from alembic.config import main as run_alembic
 from alembic.script import ScriptDirectory
 from psycopg2 import extensions
 
-from app.database import SQLALCHEMY_DATABASE_URL
+from app.database import DIRECT_DATABASE_URL
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -73,7 +73,7 @@ def alembic(log: Path, *arguments: str) -> None:
 
 
 def connect(database: str) -> extensions.connection:
-    url = SQLALCHEMY_DATABASE_URL.set(drivername="postgresql", database=database)
+    url = DIRECT_DATABASE_URL.set(drivername="postgresql", database=database)
     connection = psycopg2.connect(url.render_as_string(hide_password=False))
     connection.autocommit = True
     return connection
@@ -82,7 +82,7 @@ def connect(database: str) -> extensions.connection:
 @pytest.fixture
 def empty() -> Iterator[str]:
     """A database of the test's own."""
-    name = f"{SQLALCHEMY_DATABASE_URL.database}_replicas"
+    name = f"{DIRECT_DATABASE_URL.database}_replicas"
     connection = connect("postgres")
     connection.cursor().execute(f"CREATE DATABASE {name}")
     yield name
