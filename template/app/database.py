@@ -37,7 +37,7 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):
     registry = model_registry
 
 
-def database_url(driver: str) -> URL:
+def database_url(driver: str, ssl_mode: str) -> URL:
     return URL.create(
         f"postgresql+{driver}",
         username=settings.db_username,
@@ -45,11 +45,12 @@ def database_url(driver: str) -> URL:
         host=settings.db_host,
         port=settings.db_port,
         database=settings.db_name,
+        query={ssl_mode: settings.db_ssl_mode} if settings.db_ssl_mode else {},
     )
 
 
-SQLALCHEMY_DATABASE_URL = database_url("psycopg2")
-ASYNC_SQLALCHEMY_DATABASE_URL = database_url("asyncpg")
+SQLALCHEMY_DATABASE_URL = database_url("psycopg2", "sslmode")
+ASYNC_SQLALCHEMY_DATABASE_URL = database_url("asyncpg", "ssl")
 # Past a pooler, which gives no session a connection of its own.
 DIRECT_DATABASE_URL = SQLALCHEMY_DATABASE_URL.set(
     host=settings.db_direct_host or settings.db_host,

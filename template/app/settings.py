@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
 def env_files() -> tuple[Path, ...]:
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     db_name: str
     db_username: str
     db_password: SecretStr = Field(min_length=1)
+    db_ssl_mode: SslMode | None = Field(default=None, description="Both drivers prefer TLS")
     db_pooler: bool = Field(default=False, description="DB_HOST is PgBouncer, in transaction mode")
     db_direct_host: str | None = Field(default=None, description="For migrations past the pooler")
     db_direct_port: int | None = Field(default=None, ge=1, le=65535)

@@ -24,6 +24,11 @@ TRIES = 30
 
 
 def connect() -> Connection:
+    if settings.db_pooler and DIRECT_DATABASE_URL == SQLALCHEMY_DATABASE_URL:
+        raise SystemExit(
+            "Migrations hold a lock, for which a pooler has no connection: set DB_DIRECT_HOST and"
+            " DB_DIRECT_PORT to PostgreSQL's own."
+        )
     # A waiting ALTER makes every later query of its table wait too: rather give up, and try again.
     engine = create_engine(
         DIRECT_DATABASE_URL,

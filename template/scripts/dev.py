@@ -32,7 +32,7 @@ def database() -> Iterator[dict[str, str]]:
         password = settings.db_password.get_secret_value()
         postgres.ensure_role(superuser, settings.db_username, password)
         postgres.ensure_database(superuser, settings.db_name, settings.db_username)
-        yield os.environ | {"DB_HOST": postgres.HOST, "DB_PORT": str(superuser.port)}
+        yield os.environ | postgres.environment(superuser)
 
 
 def run(environment: dict[str, str], *module: str) -> int:

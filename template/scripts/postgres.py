@@ -53,6 +53,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def environment(server: URL) -> dict[str, str]:
+    """Where `app` finds a server of ours, and no other one that `.env` names besides."""
+    return {
+        "DB_HOST": HOST,
+        "DB_PORT": str(server.port),
+        "DB_POOLER": "false",
+        "DB_DIRECT_HOST": HOST,
+        "DB_DIRECT_PORT": str(server.port),
+        "DB_REPLICA_HOST": "",
+        "DB_SSL_MODE": "disable",
+    }
+
+
 def as_nobody(*command: str | Path) -> list[str | Path]:
     """PostgreSQL refuses to be root: be nobody, who may still reach what is in root's folders."""
     if not is_root():
@@ -139,18 +152,19 @@ def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     else:
         create(data, bin, password_file, log)
     port = start(bin, data, port, durable=durable, log=log)
+    superuser = URL.create(
+        "postgresql",
+        username="postgres",
+        password=password_file.read_text(),
+        host=HOST,
+        port=port,
+        database="postgres",
+    )
     # app.settings reads it over `.env`, so that Alembic in another terminal finds this PostgreSQL.
     where = folder / "env"
-    where.write_text(f"DB_HOST={HOST}\nDB_PORT={port}\n")
+    where.write_text("".join(f"{name}={value}\n" for name, value in environment(superuser).items()))
     with at_the_end(*stop, remove=where, log=log):
-        yield URL.create(
-            "postgresql",
-            username="postgres",
-            password=password_file.read_text(),
-            host=HOST,
-            port=port,
-            database="postgres",
-        )
+        yield superuser
 
 
 def ensure_role(superuser: URL, name: str, password: str, *, attributes: str = "LOGIN") -> None:

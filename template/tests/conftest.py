@@ -39,9 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = stack.enter_context(TemporaryDirectory(prefix="postgres-"))
         superuser = stack.enter_context(postgres.running(Path(folder), 5432, durable=False))
         postgres.ensure_role(superuser, "tests", PASSWORD, attributes="LOGIN CREATEDB")
-        os.environ |= {
-            "DB_HOST": postgres.HOST,
-            "DB_PORT": str(superuser.port),
+        os.environ |= postgres.environment(superuser) | {
             "DB_USERNAME": "tests",
             "DB_PASSWORD": PASSWORD,
             "SUPERUSER_URL": superuser.render_as_string(hide_password=False),

@@ -16,6 +16,7 @@ from app.database import (
 from app.errors import sqlstate
 from app.settings import PROJECT, load, settings
 from app.users.models import Group
+from scripts import postgres
 
 SETTINGS = text(
     "SELECT name, setting FROM pg_settings WHERE name IN ('application_name', 'statement_timeout',"
@@ -68,6 +69,22 @@ def test_the_password_is_in_no_representation() -> None:
     password = settings.db_password.get_secret_value()
     shown = f"{settings!r} {engine!r} {async_engine!r} {SQLALCHEMY_DATABASE_URL}"
     assert password not in shown
+
+
+def test_the_postgresql_of_development_is_asked_whatever_else_env_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = {"DB_POOLER": "true", "DB_REPLICA_HOST": "there", "DB_SSL_MODE": "require"}
+    direct = {"DB_DIRECT_HOST": "there", "DB_DIRECT_PORT": "1"}
+    here = postgres.environment(SQLALCHEMY_DATABASE_URL.set(port=2))
+    for name, value in {**there, **direct, **here}.items():
+        monkeypatch.setenv(name, value)
+    loaded = load()
+    assert (loaded.db_port, loaded.db_direct_port) == (2, 2)
+    assert loaded.db_host == loaded.db_direct_host == postgres.HOST
+    assert not loaded.db_pooler
+    assert not loaded.db_replica_host
+    assert loaded.db_ssl_mode == "disable"
 
 
 def test_a_wrong_setting_is_named_in_a_sentence_without_its_value(

@@ -121,7 +121,9 @@ async def test_a_pooler_that_drops_the_limits_is_found_on_both_engines() -> None
             connect_args={"options": f"{options} -c {'='.join(*idle.items())}"},
         ),
         create_async_engine(
-            DIRECT_DATABASE_URL.set(drivername="postgresql+asyncpg"),
+            ASYNC_SQLALCHEMY_DATABASE_URL.set(
+                host=DIRECT_DATABASE_URL.host, port=DIRECT_DATABASE_URL.port
+            ),
             poolclass=NullPool,
             connect_args={"server_settings": dropped | idle},
         ),

@@ -33,9 +33,7 @@ class Server:
     def __init__(self, folder: Path, superuser: URL) -> None:
         self.folder = folder
         self.superuser = superuser
-        self.environment = {
-            "DB_HOST": postgres.HOST,
-            "DB_PORT": str(superuser.port),
+        self.environment = postgres.environment(superuser) | {
             "DB_USERNAME": "faults",
             "DB_PASSWORD": PASSWORD,
             "DB_NAME": "faults",
