@@ -1,5 +1,7 @@
 """For the orchestrator: /live restarts the process, /ready takes it out of the rotation."""
 
+import asyncio
+
 import anyio
 from fastapi import APIRouter, status
 from sqlalchemy import text
@@ -32,6 +34,11 @@ async def async_ping() -> None:
         await connection.execute(PING)
 
 
+def hang_up() -> None:
+    if deadline := current.get():
+        deadline.hang_up()
+
+
 @router.get("/live")
 async def live() -> dict[str, str]:
     """The process answers."""
@@ -41,13 +48,14 @@ async def live() -> dict[str, str]:
 @router.get("/ready", responses=documented(status.HTTP_503_SERVICE_UNAVAILABLE))
 async def ready() -> dict[str, str]:
     """The database answers, through both engines."""
+    # Neither a thread nor SQLAlchemy's ROLLBACK can be cancelled: hanging up ends them.
+    timer = asyncio.get_running_loop().call_later(TIMEOUT, hang_up)
     try:
         with anyio.fail_after(TIMEOUT):
             await async_ping()
-            # A thread cannot be cancelled, only left behind: hanging up ends it.
             await anyio.to_thread.run_sync(ping, abandon_on_cancel=True)
     except (SQLAlchemyError, TimeoutError) as error:
-        if deadline := current.get():
-            deadline.hang_up()
         raise NotReady("The database does not answer.") from error
+    finally:
+        timer.cancel()
     return {"status": "ready"}

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from scripts import postgres
 ROOT = Path(__file__).parents[1]
 # Whatever test reaches the database also shows that such a password does.
 PASSWORD = 'p@ss:/%#?&$"` ='
+# The paths whose every status the OpenAPI document must list. Add your own when they are ready.
+DOCUMENTED = "^/(health|api/v1/(users|items))(/|$)"
 
 server = pytest.StashKey[ExitStack]()
 
@@ -183,14 +186,17 @@ def connect(app: FastAPI) -> httpx2.AsyncClient:
 @pytest.fixture(scope="session")
 async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """Whatever it is answered, the OpenAPI document must list the status."""
-    paths = [(compile_path(path)[0], each) for path, each in app.openapi()["paths"].items()]
+    documented = app.openapi()["paths"].items()
+    paths = [
+        (compile_path(path)[0], each) for path, each in documented if re.match(DOCUMENTED, path)
+    ]
 
     async def is_documented(response: httpx2.Response) -> None:
         method, url = response.request.method, response.request.url
         for pattern, operations in paths:
             if pattern.match(url.path) and method.lower() in operations:
-                documented = operations[method.lower()]["responses"]
-                assert str(response.status_code) in documented, f"{method} {url}: {response}"
+                statuses = operations[method.lower()]["responses"]
+                assert str(response.status_code) in statuses, f"{method} {url}: {response}"
 
     async with connect(app) as client:
         client.event_hooks = {"response": [is_documented]}
