@@ -58,6 +58,7 @@ class Server:
     def terminate_backends(self) -> int:
         terminated = self.ask(f"SELECT count(pg_terminate_backend(pid)) {ACTIVITY}")
         wait_until(lambda: self.connections() == 0)
+        time.sleep(0.1)  # a backend closes its connection after it has left pg_stat_activity
         return terminated
 
     def stop(self) -> None:
@@ -132,6 +133,7 @@ def test_terminated_backends_fail_no_request(server: Server, service: Served) ->
     with traffic(service) as running:
         for _ in range(5):
             time.sleep(0.3)
+            wait_until(lambda: server.connections() >= len(WORK))
             with running.paused():
                 assert server.terminate_backends() >= len(WORK)
         time.sleep(0.3)
