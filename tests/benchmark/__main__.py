@@ -46,7 +46,7 @@ def main() -> str:
     load.wrk()
     os.environ["COPIER_SETTINGS_PATH"] = str(SETTINGS)
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: sys.exit("Stopped."))
+        signal.signal(each, lambda number, _: sys.exit(f"Stopped by {signal.strsignal(number)}."))
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         document = measure(chosen, Path(folder))
     print(report.text(document))
