@@ -23,26 +23,25 @@ from app.settings import PROJECT, settings
 
 def end_at_the_second_sigterm() -> None:
     """uvicorn lets requests finish at the first one, and waits for them at every other one too."""
-    if threading.current_thread() is not threading.main_thread():
-        return
     finish = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or not callable(finish):
+        return
 
     def handle(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if callable(finish):
-            finish(number, frame)
+        finish(number, frame)
 
     signal.signal(signal.SIGTERM, handle)
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-    # The engines exist since import and connect when first asked, so that a service whose database
-    # is down starts all the same and says so on /health/ready.
     # What is imported stays: looking through all of it again would stop every request for 0.1 s.
     gc.collect()
     gc.freeze()
     end_at_the_second_sigterm()
+    # The engines exist since import and connect when first asked, so that a service whose database
+    # is down starts all the same and says so on /health/ready.
     checking = asyncio.create_task(warn_over_budget())
     yield
     checking.cancel()

@@ -71,7 +71,9 @@ class AccessLog:
 
 
 class RequestTimeout:
-    """503 for a request that does not begin its answer in time: what it wrote is rolled back.
+    """503 for a request that does not begin its answer in time.
+
+    What it wrote is rolled back, unless its COMMIT was on the way already.
 
     A body may take its time while it keeps coming, and so may the answer once it has begun.
     """

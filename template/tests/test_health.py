@@ -1,9 +1,11 @@
+import signal
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
+from fastapi import FastAPI
 from httpx2 import AsyncClient
 
 from scripts import postgres
@@ -54,3 +56,10 @@ def test_the_service_starts_and_is_unready_while_the_database_is_down() -> None:
 def test_readiness_does_not_wait_for_a_database_that_never_answers() -> None:
     with black_hole() as port, serving(environment=at(port)) as client:
         check_unready(client)
+
+
+async def test_a_server_without_a_handler_of_sigterm_is_left_to_end_at_the_first(
+    app: FastAPI,
+) -> None:
+    async with app.router.lifespan_context(app):
+        assert not callable(signal.getsignal(signal.SIGTERM))
