@@ -18,6 +18,7 @@ from app.log import configure_logging
 from app.middleware import add_middleware
 from app.openapi import adjust_openapi
 from app.routes import api_router
+from app.routing import index_routes
 from app.settings import PROJECT, settings
 
 
@@ -39,6 +40,8 @@ async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
     # What is imported stays: looking through all of it again would stop every request for 0.1 s.
     gc.collect()
     gc.freeze()
+    # A request makes thousands of objects and drops them all: look seldom for what is left.
+    gc.set_threshold(10_000, 50, 1000)
     end_at_the_second_sigterm()
     # The engines exist since import and connect when first asked, so that a service whose database
     # is down starts all the same and says so on /health/ready.
@@ -79,6 +82,7 @@ def create_app() -> FastAPI:
     add_middleware(app, settings)
     app.include_router(health.router)
     app.include_router(api_router)
+    index_routes(app)
     return app
 
 
