@@ -1,11 +1,13 @@
-"""One configuration for every logger of the process: ours, uvicorn's, SQLAlchemy's."""
+"""One format for every logger of the process: ours, uvicorn's, SQLAlchemy's."""
 
 import logging.config
 import sys
+from typing import Any
 
+import orjson
 import structlog
 from asgi_correlation_id import correlation_id
-from structlog.types import EventDict, WrappedLogger
+from structlog.types import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from app.settings import Settings
 
@@ -16,26 +18,47 @@ def add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def configure_logging(settings: Settings) -> None:
-    common: list[structlog.types.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso"),
-        add_request_id,
-    ]
-    renderer: list[structlog.types.Processor] = [
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(),
-    ]
-    if not settings.log_json:
-        # The default shows the local variables of every frame, passwords included.
-        console = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-        renderer = [console]
+COMMON: list[Processor] = [
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso"),
+    add_request_id,
+]
 
+
+def to_json(event: EventDict, **options: Any) -> str:
+    return orjson.dumps(event, **options).decode()
+
+
+def renderer(settings: Settings) -> list[Processor]:
+    if settings.log_json:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(to_json)]
+    # The default shows the local variables of every frame, passwords included.
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return [console]
+
+
+class DirectLogger(structlog.WriteLogger):
+    def __init__(self, name: str) -> None:
+        super().__init__(sys.stderr)
+        self.name = name
+
+
+def direct_logger(name: str, settings: Settings) -> FilteringBoundLogger:
+    """For what every request writes: through the standard library it costs three times as much."""
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        DirectLogger(name),
+        [*COMMON, *renderer(settings)],
+        structlog.make_filtering_bound_logger(settings.log_level),
+    )
+    return logger.bind()
+
+
+def configure_logging(settings: Settings) -> None:
     structlog.configure(
-        processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*COMMON, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -47,10 +70,10 @@ def configure_logging(settings: Settings) -> None:
             "formatters": {
                 "structlog": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": common,
+                    "foreign_pre_chain": COMMON,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        *renderer,
+                        *renderer(settings),
                     ],
                 }
             },

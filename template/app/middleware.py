@@ -1,7 +1,6 @@
 """What surrounds every request, from the outside in."""
 
 import time
-from uuid import uuid4
 
 import structlog
 from asgi_correlation_id import CorrelationIdMiddleware
@@ -11,9 +10,12 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.types import FilteringBoundLogger
+from uuid_utils import uuid4
 
 from app.deadline import deadline
 from app.errors import problem
+from app.log import direct_logger
 from app.settings import Settings
 
 logger = structlog.stdlib.get_logger("app.access")
@@ -36,8 +38,9 @@ class AccessLog:
     no request id.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, access: FilteringBoundLogger) -> None:
         self.app = app
+        self.access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,7 +64,7 @@ class AccessLog:
             response = problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "Something went wrong.")
             await response(scope, receive, watch)
         finally:
-            logger.info(
+            self.access.info(
                 "request",
                 method=scope["method"],
                 path=path_template(scope),
@@ -169,12 +172,13 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestTimeout, seconds=settings.request_timeout)
     if settings.timing:
         app.add_middleware(Timing)
-    app.add_middleware(AccessLog)
+    app.add_middleware(AccessLog, access=direct_logger("app.access", settings))
     app.add_middleware(CorrelationIdMiddleware, generator=lambda: str(uuid4()))
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=["ETag", "Location", "X-Request-ID"],
-    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["ETag", "Location", "X-Request-ID"],
+        )
