@@ -12,9 +12,11 @@ FEATURES = ("users", "items")
 ASYNCHRONOUS = "async def get_user("
 
 RULES = [
-    (r"(import AsyncReadSessionDep), AsyncSessionDep$", r"\1, ReadSessionDep, SessionDep"),
+    (r"(import AsyncReadSessionDep), AsyncSessionDep\b", r"\1, ReadSessionDep, SessionDep"),
     (r"\basync def ", "def "),
     (r"\bsession: Async(Read|)SessionDep\b", r"session: \1SessionDep"),
+    (r"\b(import .+), async_read$", r"\1, async_read, read"),
+    (r"\bawait async_read\(", "read("),
     (r"\bawait session\.run_sync\((once|service\.\w+), ", r"\1(session, "),
 ]
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
-from sqlalchemy import Select
+from sqlalchemy import Connection, Select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 Row = TypeVar("Row")
@@ -60,15 +60,17 @@ class Slice(Generic[Row]):
 
 
 def fetch_page(
-    session: Session,
+    source: Session | Connection,
     statement: Select[Row],
     key: InstrumentedAttribute[UUID],
     page: PageQuery,
 ) -> Slice[Row]:
+    """Entities of a Session, rows of a Connection."""
     if page.cursor:
         statement = statement.where(key > page.cursor)
     # One row more than asked for tells whether there is a next page.
-    rows = session.scalars(statement.order_by(key).limit(page.limit + 1)).all()
+    result = source.execute(statement.order_by(key).limit(page.limit + 1))
+    rows: Sequence[Any] = (result.scalars() if isinstance(source, Session) else result).all()
     items = rows[: page.limit]
     more = len(rows) > page.limit
     return Slice(items, encode(getattr(items[-1], key.key)) if more else None)

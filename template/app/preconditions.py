@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Protocol, TypeVar
 
+import sqlalchemy
 from fastapi import Depends, Header, Response, status
 from pydantic import BeforeValidator, WithJsonSchema
 from sqlalchemy import ARRAY, ColumnElement, String, any_, func, literal, text, true
@@ -42,10 +43,10 @@ class HasVersion(Protocol):
     def version(self) -> int: ...
 
 
-Row = TypeVar("Row", bound=HasVersion)
+Row = TypeVar("Row", bound=HasVersion | sqlalchemy.Row[Any])
 
 
-def etag(row: HasVersion) -> str:
+def etag(row: HasVersion | sqlalchemy.Row[Any]) -> str:
     return f'"{row.version}"'
 
 

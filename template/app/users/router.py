@@ -1,9 +1,11 @@
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
+from sqlalchemy import Row
 
-from app.database import AsyncReadSessionDep, AsyncSessionDep
+from app.database import AsyncReadSessionDep, AsyncSessionDep, async_read
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.pagination import Page, PageDep, Slice
@@ -41,14 +43,14 @@ async def create_user(
 
 
 @router.get("", response_model=Page[UserRead])
-async def list_users(session: AsyncReadSessionDep, page: PageDep) -> Slice[User]:
+async def list_users(page: PageDep) -> Slice[Row[Any]]:
     """In the order of creation."""
-    return await session.run_sync(service.list_users, page)
+    return await async_read(service.read_users, page)
 
 
 @router.get("/{user_id}", response_model=UserRead)
-async def get_user(session: AsyncReadSessionDep, user_id: UUID, response: Response) -> User:
-    return tagged(response, await session.run_sync(service.get_user, user_id))
+async def get_user(user_id: UUID, response: Response) -> Row[Any]:
+    return tagged(response, await async_read(service.read_user, user_id))
 
 
 @router.patch("/{user_id}", response_model=UserRead, responses=IF_MATCH)
@@ -71,8 +73,8 @@ async def delete_user(session: AsyncSessionDep, user_id: UUID, if_match: IfMatch
 
 
 @router.get("/{user_id}/profile", response_model=ProfileRead)
-async def get_profile(session: AsyncReadSessionDep, user_id: UUID) -> Profile:
-    return await session.run_sync(service.get_profile, user_id)
+async def get_profile(user_id: UUID) -> Row[Any]:
+    return await async_read(service.read_profile, user_id)
 
 
 @router.put("/{user_id}/profile", response_model=ProfileRead)

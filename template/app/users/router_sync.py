@@ -1,9 +1,11 @@
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
+from sqlalchemy import Row
 
-from app.database import AsyncReadSessionDep, ReadSessionDep, SessionDep
+from app.database import ReadSessionDep, SessionDep, async_read, read
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.pagination import Page, PageDep, Slice
@@ -41,14 +43,14 @@ def create_user(
 
 
 @router.get("", response_model=Page[UserRead])
-def list_users(session: ReadSessionDep, page: PageDep) -> Slice[User]:
+def list_users(page: PageDep) -> Slice[Row[Any]]:
     """In the order of creation."""
-    return service.list_users(session, page)
+    return read(service.read_users, page)
 
 
 @router.get("/{user_id}", response_model=UserRead)
-async def get_user(session: AsyncReadSessionDep, user_id: UUID, response: Response) -> User:
-    return tagged(response, await session.run_sync(service.get_user, user_id))
+async def get_user(user_id: UUID, response: Response) -> Row[Any]:
+    return tagged(response, await async_read(service.read_user, user_id))
 
 
 @router.patch("/{user_id}", response_model=UserRead, responses=IF_MATCH)
@@ -71,8 +73,8 @@ def delete_user(session: SessionDep, user_id: UUID, if_match: IfMatchDep) -> Non
 
 
 @router.get("/{user_id}/profile", response_model=ProfileRead)
-def get_profile(session: ReadSessionDep, user_id: UUID) -> Profile:
-    return service.get_profile(session, user_id)
+def get_profile(user_id: UUID) -> Row[Any]:
+    return read(service.read_profile, user_id)
 
 
 @router.put("/{user_id}/profile", response_model=ProfileRead)

@@ -1,9 +1,10 @@
 """What the service knows of users. Plain functions over a Session, called from both colours."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
@@ -14,6 +15,10 @@ from app.pagination import PageQuery, Slice, fetch_page
 from app.preconditions import ANY, CHANGED, IfMatch, matches, unchanged
 from app.users.models import Group, Profile, User, users_groups
 from app.users.schemas import ProfileWrite, UserCreate, UserUpdate
+
+# Built once: PostgreSQL takes less time for these than Python to build and to compare them.
+USER = select(User.__table__).where(User.id == bindparam("user_id"))
+PROFILE = select(Profile.__table__).where(Profile.user_id == bindparam("user_id"))
 
 EMAIL_TAKEN = "A user with this e-mail address exists already."
 
@@ -33,8 +38,15 @@ def get_user(session: Session, user_id: UUID, *options: ORMOption) -> User:
     return user
 
 
-def list_users(session: Session, page: PageQuery) -> Slice[User]:
-    return fetch_page(session, select(User), User.id, page)
+def read_user(connection: Connection, user_id: UUID) -> Row[Any]:
+    user = connection.execute(USER, {"user_id": user_id}).one_or_none()
+    if user is None:
+        raise NotFound(f"There is no user {user_id}.")
+    return user
+
+
+def read_users(connection: Connection, page: PageQuery) -> Slice[Row[Any]]:
+    return fetch_page(connection, select(User.__table__), User.id, page)
 
 
 def update_user(session: Session, user_id: UUID, data: UserUpdate, if_match: IfMatch = ANY) -> User:
@@ -54,8 +66,8 @@ def delete_user(session: Session, user_id: UUID, if_match: IfMatch = ANY) -> Non
         raise PreconditionFailed(CHANGED)
 
 
-def get_profile(session: Session, user_id: UUID) -> Profile:
-    profile = session.get(Profile, user_id)
+def read_profile(connection: Connection, user_id: UUID) -> Row[Any]:
+    profile = connection.execute(PROFILE, {"user_id": user_id}).one_or_none()
     if profile is None:
         raise NotFound(f"The user {user_id} has no profile.")
     return profile
