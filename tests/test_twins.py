@@ -12,12 +12,9 @@ FEATURES = ("users", "items")
 ASYNCHRONOUS = "async def get_user("
 
 RULES = [
-    (r"(import AsyncReadSessionDep), AsyncSessionDep\b", r"\1, ReadSessionDep, SessionDep"),
     (r"\basync def ", "def "),
-    (r"\bsession: Async(Read|)SessionDep\b", r"session: \1SessionDep"),
-    (r"\b(import .+), async_read$", r"\1, async_read, read"),
-    (r"\bawait async_read\(", "read("),
-    (r"\bawait session\.run_sync\((once|service\.\w+), ", r"\1(session, "),
+    (r"\bawait async_", ""),
+    (r"(?<=^from app\.database import ).+$", "async_read_rows, read, read_rows, write"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, TypeVar, TypeVarTuple
 
 import anyio
@@ -176,29 +177,62 @@ ReadSessionDep = Annotated[Session, Depends(get_read_db, **unit)]
 AsyncReadSessionDep = Annotated[AsyncSession, Depends(async_get_read_db, **unit)]
 
 
+Db = TypeVar("Db", Session, Connection)
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
-Work = Callable[[Connection, *Arguments], Result]
 
 
-def with_connection(engine: Engine, work: Work[*Arguments, Result], *args: *Arguments) -> Result:
-    with engine.connect() as connection:
-        return work(connection, *args)
+def within(
+    opened: Callable[[], AbstractContextManager[Db]],
+    work: Callable[[Db, *Arguments], Result],
+    *args: *Arguments,
+) -> Result:
+    with opened() as db:
+        return work(db, *args)
 
 
-def read(work: Work[*Arguments, Result], *args: *Arguments) -> Result:
-    """Rows instead of entities, for what only reads and needs no relationship."""
-    return with_connection(read_engine, work, *args)
+def write(work: Callable[[Session, *Arguments], Result], *args: *Arguments) -> Result:
+    """`work(session, *args)` as one unit of work: committed when it returns, or rolled back."""
+    return within(SessionLocal.begin, work, *args)
 
 
-# As max_concurrency does for the sessions.
+def read(work: Callable[[Session, *Arguments], Result], *args: *Arguments) -> Result:
+    """`work(session, *args)`, and PostgreSQL refuses to write."""
+    return within(ReadSessionLocal, work, *args)
+
+
+def read_rows(work: Callable[[Connection, *Arguments], Result], *args: *Arguments) -> Result:
+    """`work(connection, *args)`: rows instead of entities, in half the time."""
+    return within(read_engine.connect, work, *args)
+
+
+# The same for `async def`, each in one greenlet, where an AsyncSession takes one for each step.
+# As max_concurrency does, these let no more in than the pool has connections.
+async_writes = asyncio.Semaphore(settings.db_pool_size)
 async_reads = asyncio.Semaphore(settings.db_pool_size)
+GreenletSessionLocal: sessionmaker[Session] = sessionmaker(async_engine.sync_engine, **sessions)
+GreenletReadSessionLocal: sessionmaker[Session] = sessionmaker(
+    async_read_engine.sync_engine, **sessions
+)
 
 
-async def async_read(work: Work[*Arguments, Result], *args: *Arguments) -> Result:
-    """Rows instead of entities, for what only reads and needs no relationship."""
+async def async_write(work: Callable[[Session, *Arguments], Result], *args: *Arguments) -> Result:
+    async with async_writes:
+        begin = GreenletSessionLocal.begin
+        result: Result = await greenlet_spawn(within, begin, work, *args)
+        return result
+
+
+async def async_read(work: Callable[[Session, *Arguments], Result], *args: *Arguments) -> Result:
     async with async_reads:
-        # What AsyncConnection does, in one greenlet instead of three.
-        engine = async_read_engine.sync_engine
-        result: Result = await greenlet_spawn(with_connection, engine, work, *args)
+        result: Result = await greenlet_spawn(within, GreenletReadSessionLocal, work, *args)
+        return result
+
+
+async def async_read_rows(
+    work: Callable[[Connection, *Arguments], Result], *args: *Arguments
+) -> Result:
+    async with async_reads:
+        connect = async_read_engine.sync_engine.connect
+        result: Result = await greenlet_spawn(within, connect, work, *args)
         return result

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 
-from app.database import AsyncReadSessionDep, AsyncSessionDep
+from app.database import async_read, async_write
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.items import service
@@ -20,43 +20,39 @@ router = APIRouter(
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_item(
-    session: AsyncSessionDep,
     data: ItemCreate,
     key: IdempotencyKeyDep,
     request: Request,
     response: Response,
 ) -> ItemRead:
-    item = await session.run_sync(once, key, ItemRead, service.create_item, data)
+    item = await async_write(once, key, ItemRead, service.create_item, data)
     response.headers["Location"] = f"{request.url.path}/{item.id}"
     return tagged(response, item)
 
 
 @router.get("", response_model=Page[ItemRead])
-async def list_items(session: AsyncReadSessionDep, query: ItemPageDep) -> Slice[Item]:
+async def list_items(query: ItemPageDep) -> Slice[Item]:
     """In the order of creation."""
-    return await session.run_sync(service.list_items, query)
+    return await async_read(service.list_items, query)
 
 
 @router.get("/{item_id}", response_model=ItemRead)
-async def get_item(session: AsyncReadSessionDep, item_id: UUID, response: Response) -> Item:
-    return tagged(response, await session.run_sync(service.get_item, item_id))
+async def get_item(item_id: UUID, response: Response) -> Item:
+    return tagged(response, await async_read(service.get_item, item_id))
 
 
 @router.patch("/{item_id}", response_model=ItemRead, responses=REQUIRED_IF_MATCH)
 async def update_item(
-    session: AsyncSessionDep,
     item_id: UUID,
     data: ItemUpdate,
     if_match: RequiredIfMatchDep,
     response: Response,
 ) -> Item:
     """Change the fields that are sent."""
-    item = await session.run_sync(service.update_item, item_id, data, if_match)
+    item = await async_write(service.update_item, item_id, data, if_match)
     return tagged(response, item)
 
 
 @router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT, responses=REQUIRED_IF_MATCH)
-async def delete_item(
-    session: AsyncSessionDep, item_id: UUID, if_match: RequiredIfMatchDep
-) -> None:
-    await session.run_sync(service.delete_item, item_id, if_match)
+async def delete_item(item_id: UUID, if_match: RequiredIfMatchDep) -> None:
+    await async_write(service.delete_item, item_id, if_match)

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 
-from app.database import ReadSessionDep, SessionDep
+from app.database import read, write
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.items import service
@@ -20,41 +20,39 @@ router = APIRouter(
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 def create_item(
-    session: SessionDep,
     data: ItemCreate,
     key: IdempotencyKeyDep,
     request: Request,
     response: Response,
 ) -> ItemRead:
-    item = once(session, key, ItemRead, service.create_item, data)
+    item = write(once, key, ItemRead, service.create_item, data)
     response.headers["Location"] = f"{request.url.path}/{item.id}"
     return tagged(response, item)
 
 
 @router.get("", response_model=Page[ItemRead])
-def list_items(session: ReadSessionDep, query: ItemPageDep) -> Slice[Item]:
+def list_items(query: ItemPageDep) -> Slice[Item]:
     """In the order of creation."""
-    return service.list_items(session, query)
+    return read(service.list_items, query)
 
 
 @router.get("/{item_id}", response_model=ItemRead)
-def get_item(session: ReadSessionDep, item_id: UUID, response: Response) -> Item:
-    return tagged(response, service.get_item(session, item_id))
+def get_item(item_id: UUID, response: Response) -> Item:
+    return tagged(response, read(service.get_item, item_id))
 
 
 @router.patch("/{item_id}", response_model=ItemRead, responses=REQUIRED_IF_MATCH)
 def update_item(
-    session: SessionDep,
     item_id: UUID,
     data: ItemUpdate,
     if_match: RequiredIfMatchDep,
     response: Response,
 ) -> Item:
     """Change the fields that are sent."""
-    item = service.update_item(session, item_id, data, if_match)
+    item = write(service.update_item, item_id, data, if_match)
     return tagged(response, item)
 
 
 @router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT, responses=REQUIRED_IF_MATCH)
-def delete_item(session: SessionDep, item_id: UUID, if_match: RequiredIfMatchDep) -> None:
-    service.delete_item(session, item_id, if_match)
+def delete_item(item_id: UUID, if_match: RequiredIfMatchDep) -> None:
+    write(service.delete_item, item_id, if_match)

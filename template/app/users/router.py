@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response, status
 from sqlalchemy import Row
 
-from app.database import AsyncReadSessionDep, AsyncSessionDep, async_read
+from app.database import async_read, async_read_rows, async_write
 from app.errors import documented
 from app.idempotency import IdempotencyKeyDep, once
 from app.pagination import Page, PageDep, Slice
@@ -31,13 +31,12 @@ router = APIRouter(
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_user(
-    session: AsyncSessionDep,
     data: UserCreate,
     key: IdempotencyKeyDep,
     request: Request,
     response: Response,
 ) -> UserRead:
-    user = await session.run_sync(once, key, UserRead, service.create_user, data)
+    user = await async_write(once, key, UserRead, service.create_user, data)
     response.headers["Location"] = f"{request.url.path}/{user.id}"
     return tagged(response, user)
 
@@ -45,54 +44,53 @@ async def create_user(
 @router.get("", response_model=Page[UserRead])
 async def list_users(page: PageDep) -> Slice[Row[Any]]:
     """In the order of creation."""
-    return await async_read(service.read_users, page)
+    return await async_read_rows(service.read_users, page)
 
 
 @router.get("/{user_id}", response_model=UserRead)
 async def get_user(user_id: UUID, response: Response) -> Row[Any]:
-    return tagged(response, await async_read(service.read_user, user_id))
+    return tagged(response, await async_read_rows(service.read_user, user_id))
 
 
 @router.patch("/{user_id}", response_model=UserRead, responses=IF_MATCH)
 async def update_user(
-    session: AsyncSessionDep,
     user_id: UUID,
     data: UserUpdate,
     if_match: IfMatchDep,
     response: Response,
 ) -> User:
     """Change the fields that are sent."""
-    user = await session.run_sync(service.update_user, user_id, data, if_match)
+    user = await async_write(service.update_user, user_id, data, if_match)
     return tagged(response, user)
 
 
 @router.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=IF_MATCH)
-async def delete_user(session: AsyncSessionDep, user_id: UUID, if_match: IfMatchDep) -> None:
+async def delete_user(user_id: UUID, if_match: IfMatchDep) -> None:
     """With everything that belongs to the user."""
-    await session.run_sync(service.delete_user, user_id, if_match)
+    await async_write(service.delete_user, user_id, if_match)
 
 
 @router.get("/{user_id}/profile", response_model=ProfileRead)
 async def get_profile(user_id: UUID) -> Row[Any]:
-    return await async_read(service.read_profile, user_id)
+    return await async_read_rows(service.read_profile, user_id)
 
 
 @router.put("/{user_id}/profile", response_model=ProfileRead)
-async def put_profile(session: AsyncSessionDep, user_id: UUID, data: ProfileWrite) -> Profile:
-    return await session.run_sync(service.put_profile, user_id, data)
+async def put_profile(user_id: UUID, data: ProfileWrite) -> Profile:
+    return await async_write(service.put_profile, user_id, data)
 
 
 @router.get("/{user_id}/groups", response_model=list[GroupRead])
-async def list_groups(session: AsyncReadSessionDep, user_id: UUID) -> Sequence[Group]:
-    return await session.run_sync(service.list_groups, user_id)
+async def list_groups(user_id: UUID) -> Sequence[Group]:
+    return await async_read(service.list_groups, user_id)
 
 
 @router.put("/{user_id}/groups/{name}", response_model=GroupRead)
-async def join_group(session: AsyncSessionDep, user_id: UUID, name: GroupName) -> Group:
+async def join_group(user_id: UUID, name: GroupName) -> Group:
     """A group exists from its first member on."""
-    return await session.run_sync(service.join_group, user_id, name)
+    return await async_write(service.join_group, user_id, name)
 
 
 @router.delete("/{user_id}/groups/{name}", status_code=status.HTTP_204_NO_CONTENT)
-async def leave_group(session: AsyncSessionDep, user_id: UUID, name: GroupName) -> None:
-    await session.run_sync(service.leave_group, user_id, name)
+async def leave_group(user_id: UUID, name: GroupName) -> None:
+    await async_write(service.leave_group, user_id, name)
