@@ -6,10 +6,8 @@ a request whose time is over hangs up on the connections that it holds.
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import anyio
 from fastapi import status
@@ -25,16 +23,31 @@ class Connection(Protocol):
     def terminate(self) -> None: ...
 
 
+current: ContextVar["Deadline | None"] = ContextVar("deadline", default=None)
+
+
 class Deadline:
-    def __init__(self, seconds: float, scope: anyio.CancelScope) -> None:
+    """`with Deadline(seconds):` around a request."""
+
+    def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.scope = scope
+        self.scope = anyio.CancelScope()
         self.passed = False
         self.held: set[Connection] = set()
         # Reentrant: the garbage collector may give a connection back while another is being taken.
         self.lock = threading.RLock()
         self.loop = asyncio.get_running_loop()
-        self.timer = self.loop.call_later(seconds, self.pass_by)
+
+    def __enter__(self) -> Self:
+        self.scope.__enter__()
+        self.token = current.set(self)
+        self.timer = self.loop.call_later(self.seconds, self.pass_by)
+        return self
+
+    def __exit__(self, *error: Any) -> bool:
+        self.lift()
+        current.reset(self.token)
+        return bool(self.scope.__exit__(*error))
 
     def restart(self) -> None:
         self.lift()
@@ -69,18 +82,3 @@ class Deadline:
         """Refuse to begin what may take longer than the request has left."""
         if not self.timer.cancelled() and self.timer.when() - self.loop.time() < seconds:
             raise TimedOut("This took too long. Try again.")
-
-
-current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
-
-
-@contextmanager
-def deadline(seconds: float) -> Iterator[Deadline]:
-    with anyio.CancelScope() as scope:
-        limit = Deadline(seconds, scope)
-        token = current.set(limit)
-        try:
-            yield limit
-        finally:
-            limit.lift()
-            current.reset(token)

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.types import FilteringBoundLogger
 from uuid_utils import uuid4
 
-from app.deadline import deadline
+from app.deadline import Deadline
 from app.errors import problem
 from app.log import direct_logger
 from app.settings import Settings
@@ -103,7 +103,7 @@ class RequestTimeout:
             limit.lift()
             await send(message)
 
-        with deadline(self.seconds) as limit:
+        with Deadline(self.seconds) as limit:
             try:
                 await self.app(scope, keep_coming, begin)
             except Exception:
