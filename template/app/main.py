@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from types import FrameType
 
+from anyio import to_thread
 from fastapi import FastAPI, status
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
@@ -42,6 +43,8 @@ async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
     gc.freeze()
     # A request makes thousands of objects and drops them all: look seldom for what is left.
     gc.set_threshold(10_000, 50, 1000)
+    # More than anyio's 40: a `def` endpoint that waits for a connection waits in its thread.
+    to_thread.current_default_thread_limiter().total_tokens = 40 + 4 * settings.db_pool_size
     end_at_the_second_sigterm()
     # The engines exist since import and connect when first asked, so that a service whose database
     # is down starts all the same and says so on /health/ready.

@@ -1,9 +1,13 @@
-"""The service, with a read and a write in either colour beside it: for the tests of bad days."""
+"""The service, with a read and a write in either colour beside it: for the tests of bad days.
 
-from sqlalchemy import func, select, text
+The paths that end in /session take a session as dependency, the others none.
+"""
+
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from app import database
 from app.database import (
     AsyncReadSessionDep,
     AsyncSessionDep,
@@ -27,49 +31,89 @@ def add_two_users(session: Session, pause: float) -> None:
         session.execute(text("SELECT pg_sleep(:pause)"), {"pause": pause})
 
 
-def get_port(session: Session) -> int:
+def get_port(db: Session | Connection) -> int:
     """Which PostgreSQL it is that answers."""
-    port: int = session.scalars(select(func.inet_server_port())).one()
+    port: int = db.execute(select(func.inet_server_port())).scalar_one()
     return port
 
 
 @app.get("/sync")
-def read(session: ReadSessionDep) -> list[str]:
-    return list_names(session)
+def read() -> list[str]:
+    return database.read(list_names)
 
 
 @app.post("/sync", status_code=201)
-def write(session: SessionDep, pause: float = 0) -> None:
-    add_two_users(session, pause)
+def write(pause: float = 0) -> None:
+    database.write(add_two_users, pause)
 
 
 @app.get("/async")
-async def async_read(session: AsyncReadSessionDep) -> list[str]:
-    return await session.run_sync(list_names)
+async def async_read() -> list[str]:
+    return await database.async_read(list_names)
 
 
 @app.post("/async", status_code=201)
-async def async_write(session: AsyncSessionDep, pause: float = 0) -> None:
+async def async_write(pause: float = 0) -> None:
+    await database.async_write(add_two_users, pause)
+
+
+@app.get("/sync/session")
+def read_by_session(session: ReadSessionDep) -> list[str]:
+    return list_names(session)
+
+
+@app.post("/sync/session", status_code=201)
+def write_by_session(session: SessionDep, pause: float = 0) -> None:
+    add_two_users(session, pause)
+
+
+@app.get("/async/session")
+async def async_read_by_session(session: AsyncReadSessionDep) -> list[str]:
+    return await session.run_sync(list_names)
+
+
+@app.post("/async/session", status_code=201)
+async def async_write_by_session(session: AsyncSessionDep, pause: float = 0) -> None:
     await session.run_sync(add_two_users, pause)
 
 
 @app.get("/sync/port")
-def read_port(session: ReadSessionDep) -> int:
-    return get_port(session)
+def read_port() -> int:
+    return database.read_rows(get_port)
 
 
 @app.post("/sync/port")
-def write_port(session: SessionDep) -> int:
-    return get_port(session)
+def write_port() -> int:
+    return database.write(get_port)
 
 
 @app.get("/async/port")
-async def async_read_port(session: AsyncReadSessionDep) -> int:
-    return await session.run_sync(get_port)
+async def async_read_port() -> int:
+    return await database.async_read_rows(get_port)
 
 
 @app.post("/async/port")
-async def async_write_port(session: AsyncSessionDep) -> int:
+async def async_write_port() -> int:
+    return await database.async_write(get_port)
+
+
+@app.get("/sync/session/port")
+def read_port_by_session(session: ReadSessionDep) -> int:
+    return get_port(session)
+
+
+@app.post("/sync/session/port")
+def write_port_by_session(session: SessionDep) -> int:
+    return get_port(session)
+
+
+@app.get("/async/session/port")
+async def async_read_port_by_session(session: AsyncReadSessionDep) -> int:
+    return await session.run_sync(get_port)
+
+
+@app.post("/async/session/port")
+async def async_write_port_by_session(session: AsyncSessionDep) -> int:
     return await session.run_sync(get_port)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
 
+from app import database
 from app.database import (
     AsyncSessionDep,
     AsyncSessionLocal,
@@ -65,23 +66,36 @@ def write_skew(session: Session) -> None:
 
 
 @service.post("/sync", status_code=201)
-def create(session: SessionDep, email: str) -> UUID:
-    return add_user(session, email)
+def create(email: str) -> UUID:
+    return database.write(add_user, email)
 
 
 @service.post("/async", status_code=201)
-async def async_create(session: AsyncSessionDep, email: str) -> UUID:
-    return await session.run_sync(add_user, email)
+async def async_create(email: str) -> UUID:
+    return await database.async_write(add_user, email)
 
 
 @service.post("/sync/{case}", status_code=201)
-def write(session: SessionDep, case: str) -> None:
-    CASES[case](session)
+def write(case: str) -> None:
+    database.write(CASES[case])
 
 
 @service.post("/async/{case}", status_code=201)
-async def async_write(session: AsyncSessionDep, case: str) -> None:
+async def async_write(case: str) -> None:
+    await database.async_write(CASES[case])
+
+
+@service.post("/sync-session/{case}", status_code=201)
+def write_by_session(session: SessionDep, case: str) -> None:
+    CASES[case](session)
+
+
+@service.post("/async-session/{case}", status_code=201)
+async def async_write_by_session(session: AsyncSessionDep, case: str) -> None:
     await session.run_sync(CASES[case])
+
+
+WAYS = ("sync", "async", "sync-session", "async-session")
 
 
 CASES: dict[str, Callable[[Session], Any]] = {
@@ -126,28 +140,28 @@ def count_users() -> int:
         return session.scalars(select(func.count()).select_from(User)).one()
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-async def test_the_commit_precedes_the_response(colour: str) -> None:
-    events, status = await watch(f"/{colour}/commit")
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_commit_precedes_the_response(way: str) -> None:
+    events, status = await watch(f"/{way}/commit")
     assert events == ["commit", "http.response.start", "http.response.body"]
     assert (status, count_users()) == (201, 1)
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-async def test_an_error_rolls_back(colour: str) -> None:
-    events, status = await watch(f"/{colour}/raise")
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_error_rolls_back(way: str) -> None:
+    events, status = await watch(f"/{way}/raise")
     assert "commit" not in events
     assert (status, count_users()) == (409, 0)
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("case", "code", "users"), [("break", 409, 0), ("kill", 503, 0), ("skew", 409, 1)]
 )
 async def test_a_commit_that_fails_is_no_success(
-    colour: str, case: str, code: int, users: int
+    way: str, case: str, code: int, users: int
 ) -> None:
-    _, status = await watch(f"/{colour}/{case}")
+    _, status = await watch(f"/{way}/{case}")
     assert (status, count_users()) == (code, users)
 
 

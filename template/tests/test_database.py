@@ -1,7 +1,8 @@
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from app.database import (
     ASYNC_SQLALCHEMY_DATABASE_URL,
@@ -10,8 +11,12 @@ from app.database import (
     Base,
     ReadSessionLocal,
     async_engine,
+    async_read,
+    async_read_rows,
     engine,
     model_registry,
+    read,
+    read_rows,
 )
 from app.errors import sqlstate
 from app.settings import PROJECT, load, settings
@@ -40,18 +45,37 @@ async def test_both_engines_set_the_same_limits() -> None:
         assert dict(result.all()) == EXPECTED
 
 
-def write(session: Session) -> None:
+def add_group(session: Session) -> None:
     session.add(Group(name="staff"))
     session.flush()
 
 
+def insert_group(connection: Connection) -> None:
+    connection.execute(insert(Group).values(id=uuid7(), name="staff"))
+
+
 async def test_a_write_through_a_read_session_is_refused() -> None:
     with pytest.raises(DBAPIError) as refusal, ReadSessionLocal.begin() as session:
-        write(session)
+        add_group(session)
     assert sqlstate(refusal.value) == READ_ONLY
     with pytest.raises(DBAPIError) as refusal:
         async with AsyncReadSessionLocal.begin() as async_session:
-            await async_session.run_sync(write)
+            await async_session.run_sync(add_group)
+    assert sqlstate(refusal.value) == READ_ONLY
+
+
+async def test_a_write_by_read_or_by_read_rows_is_refused() -> None:
+    with pytest.raises(DBAPIError) as refusal:
+        read(add_group)
+    assert sqlstate(refusal.value) == READ_ONLY
+    with pytest.raises(DBAPIError) as refusal:
+        read_rows(insert_group)
+    assert sqlstate(refusal.value) == READ_ONLY
+    with pytest.raises(DBAPIError) as refusal:
+        await async_read(add_group)
+    assert sqlstate(refusal.value) == READ_ONLY
+    with pytest.raises(DBAPIError) as refusal:
+        await async_read_rows(insert_group)
     assert sqlstate(refusal.value) == READ_ONLY
 
 

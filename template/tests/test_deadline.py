@@ -9,10 +9,11 @@ import pytest
 from fastapi import BackgroundTasks, FastAPI
 from fastapi.responses import StreamingResponse
 from httpx2 import AsyncClient
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from app import database
 from app.database import AsyncSessionDep, SessionDep, SessionLocal, engines
 from app.errors import add_error_handlers
 from app.middleware import add_middleware
@@ -35,6 +36,10 @@ def write_slowly(session: Session) -> None:
     session.execute(text("SELECT pg_sleep(2)"))
 
 
+def sleep(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_sleep(2)"))
+
+
 def query() -> None:
     """And note by which backend."""
     with SessionLocal() as session:
@@ -42,13 +47,28 @@ def query() -> None:
 
 
 @service.post("/sync")
-def write(session: SessionDep) -> None:
-    write_slowly(session)
+def write() -> None:
+    database.write(write_slowly)
 
 
 @service.post("/async")
-async def async_write(session: AsyncSessionDep) -> None:
+async def async_write() -> None:
+    await database.async_write(write_slowly)
+
+
+@service.post("/sync/session")
+def write_by_session(session: SessionDep) -> None:
+    write_slowly(session)
+
+
+@service.post("/async/session")
+async def async_write_by_session(session: AsyncSessionDep) -> None:
     await session.run_sync(write_slowly)
+
+
+@service.post("/rows")
+async def wait_for_rows() -> None:
+    await database.async_read_rows(sleep)
 
 
 @service.post("/wrapped")
@@ -91,6 +111,9 @@ async def start_task(tasks: BackgroundTasks) -> None:
     tasks.add_task(query)
 
 
+SLOW = "/sync", "/async", "/sync/session", "/async/session", "/rows", "/wrapped", "/nothing"
+
+
 @pytest.fixture
 async def impatient(database: None) -> AsyncIterator[AsyncClient]:
     # With so little time, a request would not begin to connect.
@@ -106,7 +129,9 @@ def taken() -> int:
     return sum(pool.checkedout() for pool in pools)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("path", ["/sync", "/async", "/wrapped", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/sync", "/async", "/sync/session", "/async/session", "/rows", "/wrapped", "/nothing"]
+)
 async def test_what_takes_too_long_is_a_503_and_leaves_nothing(
     impatient: AsyncClient, path: str
 ) -> None:

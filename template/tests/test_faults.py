@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 APP = "tests.faulty:app"
 WORK = ("/sync", "/async")
+SESSIONS = ("/sync/session", "/async/session")
 ACTIVITY = "FROM pg_stat_activity WHERE usename = 'faults'"
 
 
@@ -180,7 +181,7 @@ def test_a_frozen_database_holds_no_request_longer_than_its_deadline(
     assert server.connections() <= 4 * 10 + 2
 
 
-@pytest.mark.parametrize("path", WORK)
+@pytest.mark.parametrize("path", WORK + SESSIONS)
 def test_four_hundred_requests_at_once_are_all_answered(service: Served, path: str) -> None:
     def ask(_: int) -> int:
         return service.get(path).status_code
@@ -219,7 +220,23 @@ def test_requests_that_wait_for_a_lock_leave_the_service_ready(
     assert set(answers) <= {201, 503}
 
 
-@pytest.mark.parametrize("path", WORK)
+def test_fifty_writes_that_wait_leave_threads_for_the_reads(
+    server: Server, service: Served
+) -> None:
+    with closing(server.connect()) as holder, ThreadPoolExecutor(50) as threads:
+        holder.autocommit = False
+        holder.cursor().execute("LOCK users IN SHARE MODE")
+        waiting = [threads.submit(service.post, "/sync") for _ in range(50)]
+        wait_until(lambda: server.ask("SELECT count(*) FROM pg_locks WHERE NOT granted") >= 10)
+        started = time.monotonic()
+        assert service.get("/sync").status_code == 200
+        assert time.monotonic() - started < 1
+        holder.rollback()
+        answers = Counter(each.result().status_code for each in waiting)
+    assert set(answers) <= {201, 503}
+
+
+@pytest.mark.parametrize("path", WORK + SESSIONS)
 def test_a_client_that_goes_away_leaks_nothing_and_commits_all_or_nothing(
     server: Server, service: Served, path: str
 ) -> None:
