@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.benchmark.result import Document, failures
-from tests.benchmark.variants import NAMES, RATIOS
+from tests.benchmark.variants import MORE_NAMES, NAMES, RATIOS
 from tests.rendering import ROOT, clean_environment, run, uv
 
 # What one request asks of PostgreSQL: its round trips, and the statements in them.
@@ -42,7 +42,10 @@ COUNTS = {
     },
     "S": SERVICE,
     "S-sync": SERVICE,
+    "S-bare": SERVICE,
+    "S+60": SERVICE,
 }
+ALL = NAMES + MORE_NAMES
 WORKLOADS = ("read", "create")
 RATES = {"requests_per_s", "p50_ms", "p99_ms", "p99_over_p50"}
 FIGURES = RATES | {"server_cpu_us", "postgres_cpu_us"}
@@ -66,14 +69,15 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
         needed = {"CI", "NEED_WRK"} & os.environ.keys()
         (pytest.fail if needed else pytest.skip)("wrk is not installed: `apt-get install wrk`")
     folder = tmp_path_factory.mktemp("benchmark")
-    options = ["--rounds=1", "--seconds=1", "--warm-up=0", f"--workloads={','.join(WORKLOADS)}"]
+    options = ["--rounds=1", "--seconds=1", "--warm-up=0", f"--only={','.join(ALL)}"]
+    options.append(f"--workloads={','.join(WORKLOADS)}")
     done = run([uv(), "run", "poe", "bench", *options, "--save", folder], ROOT, timeout=600)
     assert done.returncode == 0, done.stdout
     return Smoke(done.stdout, folder)
 
 
 def test_every_figure_is_there_and_positive(smoke: Smoke) -> None:
-    assert tuple(smoke.setting["variants"]) == NAMES
+    assert tuple(smoke.setting["variants"]) == ALL
     for workloads in smoke.setting["variants"].values():
         assert workloads.keys() == {*WORKLOADS, "visit"}
         for workload, figures in workloads.items():
@@ -123,13 +127,13 @@ def test_the_result_says_where_it_comes_from(smoke: Smoke) -> None:
 
 def test_the_chart_has_a_bar_for_each_server_and_workload(smoke: Smoke) -> None:
     bars = smoke.chart.findall(".//{http://www.w3.org/2000/svg}rect")
-    assert len(bars) == len(NAMES) * len(WORKLOADS)
+    assert len(bars) == len(ALL) * len(WORKLOADS)
     assert all(float(bar.attrib["width"]) > 0 for bar in bars)
 
 
 def test_a_row_is_printed_for_each_server(smoke: Smoke) -> None:
     rows = [line.split("|")[1].strip() for line in smoke.printed.splitlines() if "|" in line]
-    for name in NAMES:
+    for name in ALL:
         assert rows.count(name) >= len(WORKLOADS) + 1
 
 

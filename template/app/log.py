@@ -1,13 +1,15 @@
-"""One format for every logger of the process: ours, uvicorn's, SQLAlchemy's."""
+"""One configuration for every logger of the process: ours, uvicorn's, SQLAlchemy's."""
 
 import logging.config
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import structlog
 from asgi_correlation_id import correlation_id
-from structlog.types import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+from structlog.types import EventDict, WrappedLogger
 
 from app.settings import Settings
 
@@ -18,47 +20,45 @@ def add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-COMMON: list[Processor] = [
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso"),
-    add_request_id,
-]
+def access_logger(settings: Settings) -> Callable[..., Any]:
+    """One line for each request: a tenth of its time, if it passed through the loggers as JSON."""
+    name = "app.access"
+    if not settings.log_json or not logging.getLogger(name).isEnabledFor(logging.INFO):
+        return structlog.stdlib.get_logger(name).info
 
+    def write(event: str, **fields: Any) -> None:
+        common = {
+            "level": "info",
+            "logger": name,
+            "timestamp": datetime.now(UTC),
+            "request_id": correlation_id.get(),
+        }
+        options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+        sys.stderr.write(orjson.dumps({"event": event, **fields, **common}, None, options).decode())
 
-def to_json(event: EventDict, **options: Any) -> str:
-    return orjson.dumps(event, **options).decode()
-
-
-def renderer(settings: Settings) -> list[Processor]:
-    if settings.log_json:
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(to_json)]
-    # The default shows the local variables of every frame, passwords included.
-    console = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )
-    return [console]
-
-
-class DirectLogger(structlog.WriteLogger):
-    def __init__(self, name: str) -> None:
-        super().__init__(sys.stderr)
-        self.name = name
-
-
-def direct_logger(name: str, settings: Settings) -> FilteringBoundLogger:
-    """For what every request writes: through the standard library it costs three times as much."""
-    logger: FilteringBoundLogger = structlog.wrap_logger(
-        DirectLogger(name),
-        [*COMMON, *renderer(settings)],
-        structlog.make_filtering_bound_logger(settings.log_level),
-    )
-    return logger.bind()
+    return write
 
 
 def configure_logging(settings: Settings) -> None:
+    common: list[structlog.types.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso"),
+        add_request_id,
+    ]
+    renderer: list[structlog.types.Processor] = [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+    if not settings.log_json:
+        # The default shows the local variables of every frame, passwords included.
+        console = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        renderer = [console]
+
     structlog.configure(
-        processors=[*COMMON, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -70,10 +70,10 @@ def configure_logging(settings: Settings) -> None:
             "formatters": {
                 "structlog": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": COMMON,
+                    "foreign_pre_chain": common,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        *renderer(settings),
+                        *renderer,
                     ],
                 }
             },

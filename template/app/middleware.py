@@ -1,6 +1,8 @@
 """What surrounds every request, from the outside in."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 from asgi_correlation_id import CorrelationIdMiddleware
@@ -10,12 +12,11 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.types import FilteringBoundLogger
 from uuid_utils import uuid4
 
 from app.deadline import Deadline
 from app.errors import problem
-from app.log import direct_logger
+from app.log import access_logger
 from app.settings import Settings
 
 logger = structlog.stdlib.get_logger("app.access")
@@ -38,9 +39,9 @@ class AccessLog:
     no request id.
     """
 
-    def __init__(self, app: ASGIApp, access: FilteringBoundLogger) -> None:
+    def __init__(self, app: ASGIApp, log: Callable[..., Any]) -> None:
         self.app = app
-        self.access = access
+        self.log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,7 +65,7 @@ class AccessLog:
             response = problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "Something went wrong.")
             await response(scope, receive, watch)
         finally:
-            self.access.info(
+            self.log(
                 "request",
                 method=scope["method"],
                 path=path_template(scope),
@@ -172,7 +173,7 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestTimeout, seconds=settings.request_timeout)
     if settings.timing:
         app.add_middleware(Timing)
-    app.add_middleware(AccessLog, access=direct_logger("app.access", settings))
+    app.add_middleware(AccessLog, log=access_logger(settings))
     app.add_middleware(CorrelationIdMiddleware, generator=lambda: str(uuid4()))
     if settings.cors_origins:
         app.add_middleware(

@@ -19,39 +19,48 @@ def split(path: str) -> tuple[str, ...]:
     return parts[:-1] if parameter else parts
 
 
-def is_indexed(route: RouteContext) -> bool:
-    """A router's limits for forms come from the routers that include it: leave those alone."""
-    if not isinstance(route.original_route, APIRoute):
-        return False
-    return not (route.body_field and isinstance(route.body_field.field_info, Form))
+class Candidate:
+    """What a request needs of a route, looked up once."""
+
+    def __init__(self, route: RouteContext) -> None:
+        self.route = route
+        self.beginning = split(route.path or "")
+        self.matches = route.matches
+        # A router's limits for forms come from the routers that include it: leave those alone.
+        self.is_indexed = isinstance(route.original_route, APIRoute) and not (
+            route.body_field and isinstance(route.body_field.field_info, Form)
+        )
 
 
 class RouteIndex(BaseRoute):
     """First of the routes: answers what one of them would have, and passes on all else."""
 
     def __init__(self, routes: list[BaseRoute]) -> None:
-        contexts = [(split(each.path or ""), each) for each in iter_route_contexts(routes)]
+        candidates = [Candidate(each) for each in iter_route_contexts(routes)]
+        beginnings = {each.beginning for each in candidates}
         # All that could match, in their order: the first that does is the one that answers.
         self.candidates = {
-            key: [each for start, each in contexts if key[: len(start)] == start]
-            for key, _ in contexts
+            beginning: [
+                each for each in candidates if beginning[: len(each.beginning)] == each.beginning
+            ]
+            for beginning in beginnings
         }
         self.longest = max(map(len, self.candidates))
         self.path_format: str | None = None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] == "http":
-            for route in self.find(scope):
-                match, child_scope = route.matches(scope)
+            for candidate in self.find(scope):
+                match, child_scope = candidate.matches(scope)
                 if match == Match.FULL:
-                    if not is_indexed(route):
+                    if not candidate.is_indexed:
                         break
                     # Telemetry reads it from what matched, in this same step.
-                    self.path_format = route.path_format
-                    return match, child_scope | {"route": route}
+                    self.path_format = candidate.route.path_format
+                    return match, child_scope | {"route": candidate.route}
         return Match.NONE, {}
 
-    def find(self, scope: Scope) -> list[RouteContext]:
+    def find(self, scope: Scope) -> list[Candidate]:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         parts = tuple(path.split("/", self.longest))
         for length in range(self.longest, 0, -1):

@@ -220,6 +220,18 @@ def test_requests_that_wait_for_a_lock_leave_the_service_ready(
     assert set(answers) <= {201, 503}
 
 
+@pytest.mark.parametrize("path", ["/async", *SESSIONS])
+def test_a_request_waits_for_a_connection_as_long_as_it_has_time(
+    service: Served, path: str
+) -> None:
+    with ThreadPoolExecutor(10) as threads:
+        slow = [threads.submit(service.post, path, params={"pause": 1.1}) for _ in range(10)]
+        wait_until(lambda: service.get("/taken").json() == 10)
+        # Longer than the pool itself would wait for one.
+        assert service.post(path).status_code == 201
+        assert {each.result().status_code for each in slow} == {201}
+
+
 def test_fifty_writes_that_wait_leave_threads_for_the_reads(
     server: Server, service: Served
 ) -> None:

@@ -47,6 +47,12 @@ async def test_a_500_carries_the_request_id_and_the_cors_headers(timing: bool) -
     assert "pipe" not in response.text
 
 
+async def test_without_an_origin_there_is_no_cors() -> None:
+    service = FastAPI()
+    add_middleware(service, settings.model_copy(update={"cors_origins": []}))
+    assert not any("CORS" in repr(each) for each in service.user_middleware)
+
+
 @pytest.mark.parametrize("sent", [None, "not a uuid", "1\r\nSet-Cookie: a=b"])
 async def test_a_missing_or_broken_request_id_is_replaced(
     client: AsyncClient, sent: str | None

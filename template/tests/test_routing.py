@@ -134,7 +134,8 @@ def index_of(app: FastAPI) -> RouteIndex:
 
 
 def found(app: FastAPI, path: str, root_path: str = "") -> list[str | None]:
-    return [route.path for route in index_of(app).find({"path": path, "root_path": root_path})]
+    scope = {"path": path, "root_path": root_path}
+    return [each.route.path for each in index_of(app).find(scope)]
 
 
 def test_a_request_asks_no_route_of_another_feature() -> None:

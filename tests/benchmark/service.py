@@ -1,6 +1,7 @@
 """The service as a user gets it: a copy of the working tree, with an environment of its own."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,8 @@ import copier
 
 from tests.rendering import FOLDER, ROOT, clean_environment, copy_source, find_python, run, uv
 from tests.test_twins import ASYNCHRONOUS, RULES
+
+FEATURES = 60
 
 
 class Rendered(NamedTuple):
@@ -41,6 +44,26 @@ def make_synchronous(router: Path) -> None:
     router.write_text(source[:start] + flipped + source[end:], "utf-8")
 
 
+def replace(file: Path, old: str, new: str) -> None:
+    source = file.read_text("utf-8")
+    if source.count(old) != 1:
+        sys.exit(f"{file.name} has changed, and the benchmark has not: {old!r} is not in it once.")
+    file.write_text(source.replace(old, new), "utf-8")
+
+
+def without_middleware(service: Path) -> None:
+    replace(service / "app" / "main.py", "    add_middleware(app, settings)\n", "")
+
+
+def with_sixty_features_more(service: Path) -> None:
+    """All before the users, whom a request would find last if it had to look through them."""
+    users = "api_router.include_router(users_router)\n"
+    more = f"""for number in range({FEATURES}):
+    api_router.include_router(items_router, prefix=f"/feature-{{number}}")
+"""
+    replace(service / "app" / "routes.py", users, more + users)
+
+
 def render(folder: Path, python: str) -> Rendered:
     source, environment = folder / "source", folder / "environment"
     copy_source(source)
@@ -50,6 +73,9 @@ def render(folder: Path, python: str) -> Rendered:
         answers = {"default_session": colour}
         copier.run_copy(str(source), services[colour], answers, defaults=True, quiet=True)
     make_synchronous(services["sync"] / "app" / "users" / "router.py")
+    for name, change in {"bare": without_middleware, "more": with_sixty_features_more}.items():
+        services[name] = shutil.copytree(services["async"], folder / name / FOLDER)
+        change(services[name])
     variables = clean_environment(UV_PROJECT_ENVIRONMENT=str(environment))
     synced = run([uv(), "sync", "--quiet", "--python", python], services["async"], variables)
     if synced.returncode:

@@ -43,7 +43,14 @@ USUAL = ("read", "page", "mix", "create")
 COUNTED = ("read", "page", "create", "items")
 
 NAMES = ("L", "B", "B-sync", "T", "S", "S-sync")
-RATIOS = {"S": ("B", "T", "L"), "S-sync": ("B-sync", "T", "L")}
+# Only where they are asked for.
+MORE_NAMES = ("S-bare", "S+60")
+RATIOS = {
+    "S": ("B", "T", "L"),
+    "S-sync": ("B-sync", "T", "L"),
+    "S-bare": ("S",),
+    "S+60": ("S",),
+}
 
 
 def ours(name: str, says: str, module: str, *options: str) -> Variant:
@@ -73,4 +80,6 @@ def variants(services: dict[str, Path]) -> list[Variant]:
         ours("T", "the typical template stack", "typical"),
         shipped("S", "the service as it ships, async", services["async"]),
         shipped("S-sync", "the service as it ships, sync", services["sync"]),
+        shipped("S-bare", "S without its middleware", services["bare"]),
+        shipped("S+60", "S with 60 features more", services["more"]),
     ]
