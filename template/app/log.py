@@ -21,7 +21,7 @@ def add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def access_logger(settings: Settings) -> Callable[..., Any]:
-    """One line for each request: a tenth of its time, if it passed through the loggers as JSON."""
+    """For the line of each request. As JSON it passes the loggers by, which take far longer."""
     name = "app.access"
     if not settings.log_json or not logging.getLogger(name).isEnabledFor(logging.INFO):
         return structlog.stdlib.get_logger(name).info
