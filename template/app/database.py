@@ -202,7 +202,7 @@ def read(work: Callable[[Session, *Arguments], Result], *args: *Arguments) -> Re
 
 
 def read_rows(work: Callable[[Connection, *Arguments], Result], *args: *Arguments) -> Result:
-    """`work(connection, *args)`: rows instead of entities, in half the time."""
+    """`work(connection, *args)`: rows, without what a Session does to keep track of entities."""
     return within(read_engine.connect, work, *args)
 
 

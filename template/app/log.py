@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import structlog
 from asgi_correlation_id import correlation_id
+from pydantic_core import to_json
 from structlog.types import EventDict, WrappedLogger
 
 from app.settings import Settings
@@ -33,8 +33,7 @@ def access_logger(settings: Settings) -> Callable[..., Any]:
             "timestamp": datetime.now(UTC),
             "request_id": correlation_id.get(),
         }
-        options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
-        sys.stderr.write(orjson.dumps({"event": event, **fields, **common}, None, options).decode())
+        sys.stderr.write(to_json({"event": event, **fields, **common}).decode() + "\n")
 
     return write
 

@@ -1,8 +1,6 @@
 """What surrounds every request, from the outside in."""
 
 import time
-from collections.abc import Callable
-from typing import Any
 
 import structlog
 from asgi_correlation_id import CorrelationIdMiddleware
@@ -17,7 +15,7 @@ from uuid_utils import uuid4
 from app.deadline import Deadline
 from app.errors import problem
 from app.log import access_logger
-from app.settings import Settings
+from app.settings import Settings, settings
 
 logger = structlog.stdlib.get_logger("app.access")
 
@@ -39,9 +37,9 @@ class AccessLog:
     no request id.
     """
 
-    def __init__(self, app: ASGIApp, log: Callable[..., Any]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.log = log
+        self.log = access_logger(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -173,7 +171,7 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestTimeout, seconds=settings.request_timeout)
     if settings.timing:
         app.add_middleware(Timing)
-    app.add_middleware(AccessLog, log=access_logger(settings))
+    app.add_middleware(AccessLog)
     app.add_middleware(CorrelationIdMiddleware, generator=lambda: str(uuid4()))
     if settings.cors_origins:
         app.add_middleware(

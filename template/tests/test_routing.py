@@ -168,10 +168,10 @@ async def test_a_routers_limit_for_forms_holds() -> None:
 
 def test_telemetry_reads_the_path_of_the_route(app: FastAPI) -> None:
     index = index_of(app)
-    index.matches({"type": "http", "method": "GET", "path": "/api/v1/items/1"})
-    assert index.path_format == "/api/v1/items/{item_id}"
+    index.matches({"type": "http", "method": "GET", "path": "/api/v1/users/1"})
+    assert index.path_format == "/api/v1/users/{user_id}"
 
 
 def test_the_service_has_an_index(app: FastAPI) -> None:
-    assert "/api/v1/items/{item_id}" in found(app, "/api/v1/items/1")
-    assert "/api/v1/users/{user_id}" not in found(app, "/api/v1/items/1")
+    assert "/api/v1/users/{user_id}" in found(app, "/api/v1/users/1")
+    assert found(app, "/health/live") == ["/health/live"]
