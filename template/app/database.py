@@ -216,23 +216,27 @@ GreenletReadSessionLocal: sessionmaker[Session] = sessionmaker(
 )
 
 
-async def async_write(work: Callable[[Session, *Arguments], Result], *args: *Arguments) -> Result:
-    async with async_writes:
-        begin = GreenletSessionLocal.begin
-        result: Result = await greenlet_spawn(within, begin, work, *args)
+async def in_greenlet(
+    limit: asyncio.Semaphore,
+    opened: Callable[[], AbstractContextManager[Db]],
+    work: Callable[[Db, *Arguments], Result],
+    *args: *Arguments,
+) -> Result:
+    async with limit:
+        result: Result = await greenlet_spawn(within, opened, work, *args)
         return result
+
+
+async def async_write(work: Callable[[Session, *Arguments], Result], *args: *Arguments) -> Result:
+    return await in_greenlet(async_writes, GreenletSessionLocal.begin, work, *args)
 
 
 async def async_read(work: Callable[[Session, *Arguments], Result], *args: *Arguments) -> Result:
-    async with async_reads:
-        result: Result = await greenlet_spawn(within, GreenletReadSessionLocal, work, *args)
-        return result
+    return await in_greenlet(async_reads, GreenletReadSessionLocal, work, *args)
 
 
 async def async_read_rows(
     work: Callable[[Connection, *Arguments], Result], *args: *Arguments
 ) -> Result:
-    async with async_reads:
-        connect = async_read_engine.sync_engine.connect
-        result: Result = await greenlet_spawn(within, connect, work, *args)
-        return result
+    connect = async_read_engine.sync_engine.connect
+    return await in_greenlet(async_reads, connect, work, *args)

@@ -1,4 +1,4 @@
-"""One configuration for every logger of the process: ours, uvicorn's, SQLAlchemy's."""
+"""One format for every logger of the process: ours, uvicorn's, SQLAlchemy's."""
 
 import logging.config
 import sys

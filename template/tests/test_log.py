@@ -10,6 +10,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from app.log import access_logger
+from app.settings import settings
 from tests.conftest import serving
 
 SECRET = "correct-horse"
@@ -64,6 +66,7 @@ def test_an_unhandled_error_is_logged_once_with_its_request_id(
     response = service.get("/api/v1/users")
     assert response.status_code == 500
     error, request = logged()
+    assert error.keys() - {"exception"} < request.keys()
     assert "UndefinedTable" in error["exception"]
     assert request["status"] == 500
     for line in (error, request):
@@ -82,6 +85,15 @@ def test_no_body_query_or_credential_is_logged(
     lines = logged()
     assert len(lines) == 2
     assert SECRET not in json.dumps(lines)
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 1), ("WARNING", 0)])
+def test_the_access_log_is_silent_where_the_level_is_higher(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], level: str, lines: int
+) -> None:
+    caplog.set_level(level)
+    access_logger(settings.model_copy(update={"log_json": True}))("request")
+    assert len(capsys.readouterr().err.splitlines()) == lines
 
 
 def test_what_the_server_says_is_in_the_same_format(service: httpx2.Client, log: Path) -> None:

@@ -1,4 +1,5 @@
-"""What the service knows of users. Plain functions over a Session, called from both colours."""
+"""What the service knows of users. Plain functions over a Session, or a
+Connection where they only read, called from both colours."""
 
 from collections.abc import Sequence
 from typing import Any
