@@ -6,45 +6,30 @@ import os
 import re
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import FastAPI
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.budget import check_budget
-from app.database import async_engine, async_read_engine, engine, read_engine
+from app.database import async_engine, async_read_engine, engine, engines, read_engine
+from app.kit.db.checks import Finding, Findings, check_server, check_session, error, warning
+from app.kit.ops.budget import check_budget
+from app.kit.ops.environment import env_files
 from app.main import app
-from app.settings import ROOT, Settings, env_files, settings
+from app.settings import ROOT, Settings, settings
 
 ENGINES = (engine, async_engine, read_engine, async_read_engine)
-OLDEST_TESTED = 15
 # Words of the passwords that examples are published with.
 PUBLISHED = re.compile("changeme|changethis|password|postgres", re.IGNORECASE)
 LOCAL = re.compile("localhost|127[.].+|::1|/.*")
 ALEMBIC = Config(toml_file=ROOT / "pyproject.toml")
-SESSION = text("SELECT name, setting FROM pg_settings WHERE name = ANY(:names)")
-SERVER = text("""
-    SELECT rolsuper, ssl, current_setting('server_version_num')::int / 10000
-    FROM pg_roles, pg_stat_ssl WHERE rolname = session_user AND pid = pg_backend_pid()
-""")
-
-
-class Finding(NamedTuple):
-    level: str
-    sentence: str
-
-
-error = partial(Finding, "error")
-warning = partial(Finding, "warning")
-Findings = Iterator[Finding]
 Check = Callable[[Connection, Settings], Findings]
 Engines = Iterable[Engine | AsyncEngine]
 
@@ -85,33 +70,9 @@ def check_env_file(path: Path) -> Findings:
         yield error(f"{path} is open to every user of this machine: `chmod 600 {path}`.")
 
 
-def check_session(connection: Connection, settings: Settings) -> Findings:
-    """The parameters that a connection starts with, where a pooler does not drop them."""
-    expected = {
-        "statement_timeout": f"{settings.db_statement_timeout}000",
-        "lock_timeout": f"{settings.db_lock_timeout}000",
-        "idle_in_transaction_session_timeout": f"{settings.db_idle_transaction_timeout}000",
-        "TimeZone": "UTC",
-    }
-    for name, found in connection.execute(SESSION, {"names": [*expected]}):
-        if found.removeprefix("Etc/") != expected[name]:
-            report = error if found == "0" else warning
-            yield report(
-                f"{name} is {found} through {connection.dialect.driver}, not {expected[name]}:"
-                f" `ALTER ROLE {settings.db_username} SET {name} = '{expected[name]}'`,"
-                " if a pooler drops what the service asks for."
-            )
-
-
-def check_server(connection: Connection, settings: Settings) -> Findings:
-    superuser, encrypted, version = connection.execute(SERVER).one()
-    if superuser:
-        yield warning("The role is a superuser: use one that owns its database and no more.")
-    if not encrypted and not LOCAL.fullmatch(settings.db_host):
-        yield warning(f"Nothing encrypts what {settings.db_host} is sent: turn on ssl there.")
-    if version < OLDEST_TESTED:
-        yield warning(f"PostgreSQL {version} is older than {OLDEST_TESTED}, the oldest one tested.")
-    if excess := check_budget(connection):
+def check_database(connection: Connection, settings: Settings) -> Findings:
+    yield from check_server(connection, settings, local=bool(LOCAL.fullmatch(settings.db_host)))
+    if excess := check_budget(connection, engines):
         yield error(excess)
 
 
@@ -157,10 +118,10 @@ async def diagnose(app: FastAPI, settings: Settings, engines: Engines) -> AsyncI
         *check_password(settings),
         *check_debugging(app, settings),
         *check_cors(app),
-        *check_env_file(env_files()[0]),
+        *check_env_file(env_files(ROOT)[0]),
     ]:
         yield finding
-    once: tuple[Check, ...] = (check_server, check_migrations)
+    once: tuple[Check, ...] = (check_database, check_migrations)
     for each in engines:
         try:
             for finding in await connect(each, settings, check_session, *once):

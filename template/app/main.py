@@ -1,67 +1,39 @@
 import asyncio
-import gc
-import signal
-import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from types import FrameType
 
-from anyio import to_thread
 from fastapi import FastAPI, status
-from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-from app import health
-from app.budget import warn_over_budget
-from app.database import dispose
-from app.errors import add_error_handlers, documented
-from app.log import configure_logging
-from app.middleware import add_middleware
-from app.openapi import adjust_openapi
+from app.database import async_engine, async_ready_engine, engines, ready_engine
+from app.kit.http.handlers import add_error_handlers
+from app.kit.http.middleware import add_middleware
+from app.kit.http.openapi import adjust_openapi, operation_id
+from app.kit.http.problems import documented
+from app.kit.http.route_index import index_routes
+from app.kit.ops.budget import warn_over_budget
+from app.kit.ops.health import create_health_router
+from app.kit.ops.log import configure_logging
+from app.kit.ops.process import prepare_process
 from app.routes import api_router
-from app.routing import index_routes
 from app.settings import PROJECT, settings
-
-
-def end_at_the_second_sigterm() -> None:
-    """uvicorn lets requests finish at the first one, and waits for them at every other one too."""
-    finish = signal.getsignal(signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread() or not callable(finish):
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        finish(number, frame)
-
-    signal.signal(signal.SIGTERM, handle)
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-    # What is imported stays: looking through all of it again would stop every request for 0.1 s.
-    gc.collect()
-    gc.freeze()
-    # A request makes thousands of objects and drops them all: look seldom for what is left.
-    gc.set_threshold(10_000, 50, 1000)
-    # More than anyio's 40: a `def` endpoint that waits for a connection waits in its thread.
-    to_thread.current_default_thread_limiter().total_tokens = 40 + 4 * settings.db_pool_size
-    end_at_the_second_sigterm()
+    # More threads than anyio's 40: a `def` endpoint that waits for a connection waits in its own.
+    prepare_process(threads=40 + 4 * settings.db_pool_size)
     # The engines exist since import and connect when first asked, so that a service whose database
     # is down starts all the same and says so on /health/ready.
-    checking = asyncio.create_task(warn_over_budget())
+    checking = asyncio.create_task(warn_over_budget(async_engine, engines))
     yield
     checking.cancel()
     await asyncio.wait([checking])
-    await dispose()
-
-
-def operation_id(route: APIRoute) -> str:
-    """The endpoint's own name, so that generated clients read like the code."""
-    return route.name
+    await engines.dispose()
 
 
 def create_app() -> FastAPI:
-    configure_logging(settings)
+    configure_logging(level=settings.log_level, json=settings.log_json)
     # fastapi-offline serves the assets of /docs itself instead of from a CDN.
     app = FastAPIOffline(
         title=PROJECT["name"],
@@ -82,8 +54,15 @@ def create_app() -> FastAPI:
     )
     adjust_openapi(app)
     add_error_handlers(app)
-    add_middleware(app, settings)
-    app.include_router(health.router)
+    add_middleware(
+        app,
+        request_timeout=settings.request_timeout,
+        max_body_size=settings.max_body_size,
+        log_json=settings.log_json,
+        timing=settings.timing,
+        cors_origins=settings.cors_origins,
+    )
+    app.include_router(create_health_router(ready_engine, async_ready_engine))
     app.include_router(api_router)
     index_routes(app)
     return app

@@ -1,25 +1,23 @@
-"""Alembic on psycopg2, with the settings of the service."""
+"""Alembic, synchronous, with the settings of the service."""
 
 import time
 from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection, NullPool, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 import app.routes  # noqa: F401 - imports every model there is
 from app.database import DIRECT_DATABASE_URL, SQLALCHEMY_DATABASE_URL, Base
-from app.errors import sqlstate
-from app.log import configure_logging
+from app.kit.db import dialect
+from app.kit.db.failures import LOCKED
+from app.kit.ops.log import configure_logging
 from app.settings import settings
 
 OPTIONS: dict[str, Any] = {
     "target_metadata": Base.metadata,
     "transaction_per_migration": True,
 }
-LOCK_TIMEOUT = f"{settings.db_lock_timeout}s"
-ONE_AT_A_TIME = text("SELECT pg_try_advisory_lock(hashtext('alembic'))")
-LOCK_NOT_AVAILABLE = "55P03"
 TRIES = 30
 
 
@@ -29,14 +27,10 @@ def connect() -> Connection:
             "Migrations hold a lock, for which a pooler has no connection: set DB_DIRECT_HOST and"
             " DB_DIRECT_PORT to PostgreSQL's own."
         )
-    # A waiting ALTER makes every later query of its table wait too: rather give up, and try again.
     engine = create_engine(
         DIRECT_DATABASE_URL,
         poolclass=NullPool,
-        connect_args={
-            "connect_timeout": settings.db_connect_timeout,
-            "options": f"-c lock_timeout={LOCK_TIMEOUT}",
-        },
+        connect_args=dialect.migration_arguments(settings),
     )
     try:
         return engine.connect()
@@ -46,12 +40,12 @@ def connect() -> Connection:
 
 
 def wait_for_other_migrations(connection: Connection) -> None:
-    """Replicas that start together migrate one after the other; the lock ends with the connection.
+    """Replicas that start together migrate one after the other.
 
-    Asking again and again holds no snapshot; waiting in PostgreSQL would hold one, and deadlock
+    Asking again and again holds no snapshot; waiting in the database would hold one, and deadlock
     with another replica's CREATE INDEX CONCURRENTLY.
     """
-    while not connection.scalar(ONE_AT_A_TIME):
+    while not dialect.try_migration_lock(connection):
         connection.commit()
         time.sleep(0.2)
     connection.commit()
@@ -63,19 +57,19 @@ def migrate(connection: Connection) -> None:
             with context.begin_transaction():
                 context.run_migrations()
             return
-        except OperationalError as error:
-            if sqlstate(error) != LOCK_NOT_AVAILABLE or not tries_left:
+        except DBAPIError as error:
+            if dialect.failure(error) is not LOCKED or not tries_left:
                 raise
             connection.rollback()
             time.sleep(0.5)
 
 
 if context.config.cmd_opts:  # Alembic's own command line, not a test
-    configure_logging(settings)
+    configure_logging(level=settings.log_level, json=settings.log_json)
 
 if context.is_offline_mode():
     context.configure(url=SQLALCHEMY_DATABASE_URL, literal_binds=True, **OPTIONS)
-    context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    context.execute(dialect.migration_preamble(settings))
     with context.begin_transaction():
         context.run_migrations()
 else:

@@ -120,5 +120,4 @@ async def async_write_port_by_session(session: AsyncSessionDep) -> int:
 @app.get("/taken")
 async def taken() -> int:
     """How many connections requests hold."""
-    pools = [each.pool for sync, other in engines for each in (sync, other.sync_engine)]
-    return sum(pool.checkedout() for pool in pools)  # type: ignore[attr-defined]
+    return engines.taken()

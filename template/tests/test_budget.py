@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app import budget
+from app import main
 from app.database import ASYNC_SQLALCHEMY_DATABASE_URL
 from app.settings import settings
 from scripts import postgres
@@ -37,6 +37,6 @@ async def test_the_start_leaves_a_database_that_is_down_to_readiness(
     app: FastAPI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = ASYNC_SQLALCHEMY_DATABASE_URL.set(host=postgres.HOST, port=postgres.free_port())
-    monkeypatch.setattr(budget, "async_engine", create_async_engine(url))
+    monkeypatch.setattr(main, "async_engine", create_async_engine(url))
     await start(app)
     assert caplog.records == []

@@ -19,7 +19,8 @@ from app.database import (
     async_engine,
     engine,
 )
-from app.errors import Conflict, add_error_handlers
+from app.errors import Conflict
+from app.kit.http.handlers import add_error_handlers
 from app.users.models import User
 from tests.conftest import connect
 

@@ -18,8 +18,9 @@ from app.database import (
     read,
     read_rows,
 )
-from app.errors import sqlstate
-from app.settings import PROJECT, load, settings
+from app.kit.db.dialect import sqlstate
+from app.kit.ops.environment import load
+from app.settings import PROJECT, Settings, settings
 from app.users.models import Group
 from scripts import postgres
 
@@ -103,7 +104,7 @@ def test_the_postgresql_of_development_is_asked_whatever_else_env_names(
     here = postgres.environment(SQLALCHEMY_DATABASE_URL.set(port=2))
     for name, value in {**there, **direct, **here}.items():
         monkeypatch.setenv(name, value)
-    loaded = load()
+    loaded = load(Settings)
     assert (loaded.db_port, loaded.db_direct_port) == (2, 2)
     assert loaded.db_host == loaded.db_direct_host == postgres.HOST
     assert not loaded.db_pooler
@@ -117,7 +118,7 @@ def test_a_wrong_setting_is_named_in_a_sentence_without_its_value(
     monkeypatch.setenv("DB_PORT", "correct-horse")
     monkeypatch.setenv("DB_PASSWORD", "")
     with pytest.raises(SystemExit) as refusal:
-        load()
+        load(Settings)
     message = str(refusal.value)
     assert "DB_PORT: Input should be a valid integer" in message
     assert "DB_PASSWORD: " in message
@@ -129,4 +130,4 @@ def test_a_request_must_have_more_time_than_connecting_takes(
 ) -> None:
     monkeypatch.setenv("REQUEST_TIMEOUT", "2")
     with pytest.raises(SystemExit, match="REQUEST_TIMEOUT must exceed DB_CONNECT_TIMEOUT"):
-        load()
+        load(Settings)

@@ -14,9 +14,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import database
-from app.database import AsyncSessionDep, SessionDep, SessionLocal, engines
-from app.errors import add_error_handlers
-from app.middleware import add_middleware
+from app.database import (
+    AsyncSessionDep,
+    SessionDep,
+    SessionLocal,
+    async_engine,
+    async_read_engine,
+    engine,
+    engines,
+    read_engine,
+)
+from app.kit.http.handlers import add_error_handlers
+from app.kit.http.middleware import add_middleware
 from app.settings import settings
 from app.users.models import User
 from tests.conftest import connect
@@ -26,7 +35,7 @@ LONGER = 2 * SECONDS
 
 service = FastAPI()
 add_error_handlers(service)
-add_middleware(service, settings.model_copy(update={"request_timeout": SECONDS}))
+add_middleware(service, request_timeout=SECONDS)
 ended: list[int] = []
 
 
@@ -117,16 +126,12 @@ SLOW = "/sync", "/async", "/sync/session", "/async/session", "/rows", "/wrapped"
 @pytest.fixture
 async def impatient(database: None) -> AsyncIterator[AsyncClient]:
     # With so little time, a request would not begin to connect.
-    for engine, async_engine in engines:
-        engine.connect().close()
-        await (await async_engine.connect()).close()
+    for each in (engine, read_engine):
+        each.connect().close()
+    for async_each in (async_engine, async_read_engine):
+        await (await async_each.connect()).close()
     async with connect(service) as client:
         yield client
-
-
-def taken() -> int:
-    pools = [each.pool for sync, other in engines for each in (sync, other.sync_engine)]
-    return sum(pool.checkedout() for pool in pools)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,7 @@ async def test_what_takes_too_long_is_a_503_and_leaves_nothing(
     assert response.headers["Retry-After"] == "1"
     assert response.headers["Content-Type"] == "application/problem+json"
     assert time.monotonic() - started < 1.5
-    assert taken() == 0
+    assert engines.taken() == 0
     with SessionLocal() as session:
         assert session.scalars(select(func.count()).select_from(User)).one() == 0
 

@@ -25,8 +25,10 @@ from app.database import (
     SQLALCHEMY_DATABASE_URL,
     engine,
 )
-from app.doctor import ENGINES, Finding
-from app.middleware import add_middleware
+from app.doctor import ENGINES
+from app.kit.db import checks
+from app.kit.db.checks import Finding
+from app.kit.http.middleware import add_middleware
 from app.settings import settings
 from scripts import postgres
 from tests.conftest import ROOT
@@ -95,7 +97,7 @@ def test_every_origin_with_credentials_is_an_error(
 
 def test_every_origin_in_cors_origins_is_a_warning() -> None:
     service = FastAPI()
-    add_middleware(service, settings.model_copy(update={"cors_origins": ["*"]}))
+    add_middleware(service, cors_origins=["*"])
     check(doctor.check_cors(service), ("warning", "CORS_ORIGINS"))
 
 
@@ -128,7 +130,7 @@ async def test_a_pooler_that_drops_the_limits_is_found_on_both_engines() -> None
             connect_args={"server_settings": dropped | idle},
         ),
     ):
-        found = sorted(await doctor.connect(unlike, production, doctor.check_session))
+        found = sorted(await doctor.connect(unlike, production, checks.check_session))
         check(
             found,
             ("error", f"statement_timeout is 0 through {unlike.driver}, not "),
@@ -167,12 +169,12 @@ def stranger(superuser: URL) -> Iterator[Engine]:
 
 def test_a_superuser_is_a_warning(superuser: URL) -> None:
     with create_engine(superuser, poolclass=NullPool).connect() as connection:
-        check(doctor.check_server(connection, production), ("warning", "superuser"))
+        check(doctor.check_database(connection, production), ("warning", "superuser"))
 
 
 @unpooled
 async def test_a_role_without_rights_is_an_error_with_the_drivers_reason(stranger: Engine) -> None:
-    checks = (doctor.check_server, doctor.check_migrations)
+    checks = (doctor.check_database, doctor.check_migrations)
     check(
         await doctor.connect(stranger, production, *checks),
         (
@@ -186,10 +188,10 @@ async def test_a_role_without_rights_is_an_error_with_the_drivers_reason(strange
 def test_a_server_that_is_old_or_far_away_in_clear_text_is_a_warning(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "OLDEST_TESTED", 99)
+    monkeypatch.setattr(checks, "OLDEST_TESTED", 99)
     copy = production.model_copy(update={"db_host": "db.example.com"})
     check(
-        [x for x in doctor.check_server(connection, copy) if "superuser" not in x.sentence],
+        [x for x in doctor.check_database(connection, copy) if "superuser" not in x.sentence],
         ("warning", "db.example.com"),
         ("warning", "older than 99"),
     )
@@ -200,7 +202,7 @@ def test_a_database_without_room_for_the_pools_is_an_error(connection: Connectio
     for limit, expected in (SLOTS, []), (SLOTS - 1, [("error", f"more than the {SLOTS - 1} ")]):
         limited = f"ALTER DATABASE {settings.db_name} CONNECTION LIMIT {limit}"
         connection.execute(text(limited))
-        found = doctor.check_server(connection, production)
+        found = doctor.check_database(connection, production)
         check([each for each in found if each.level == "error"], *expected)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import InternalError
 
 from app.database import SessionDep
-from app.errors import add_error_handlers
+from app.kit.http.handlers import add_error_handlers
 from app.users.models import User
 from tests.conftest import connect
 

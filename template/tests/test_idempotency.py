@@ -11,7 +11,7 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import func, select, text, update
 
 from app.database import SessionLocal
-from app.idempotency import FORGOTTEN_AT_ONCE, LIFETIME, IdempotencyKey
+from app.kit.db.once import FORGOTTEN_AT_ONCE, LIFETIME, IdempotencyKey
 from app.users.models import User
 from tests.conftest import Counting, wait_for_waiting
 

@@ -10,8 +10,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from app.log import access_logger
-from app.settings import settings
+from app.kit.http.access_log import access_logger
 from tests.conftest import serving
 
 SECRET = "correct-horse"
@@ -92,7 +91,7 @@ def test_the_access_log_is_silent_where_the_level_is_higher(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], level: str, lines: int
 ) -> None:
     caplog.set_level(level)
-    access_logger(settings.model_copy(update={"log_json": True}))("request")
+    access_logger(json=True)("request")
     assert len(capsys.readouterr().err.splitlines()) == lines
 
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from starlette.types import Receive, Scope, Send
 
-from app.errors import add_error_handlers
-from app.middleware import add_middleware, path_template
-from app.settings import settings
+from app.kit.http.handlers import add_error_handlers
+from app.kit.http.middleware import add_middleware
+from app.kit.http.route_index import path_template
 from tests.conftest import connect, serving
 
 ORIGIN = "https://front.example.com"
@@ -19,9 +19,8 @@ ORIGIN = "https://front.example.com"
 
 def build(*, timing: bool) -> FastAPI:
     service = FastAPI()
-    changes = {"cors_origins": [ORIGIN], "timing": timing}
     add_error_handlers(service)
-    add_middleware(service, settings.model_copy(update=changes))
+    add_middleware(service, cors_origins=[ORIGIN], timing=timing)
 
     @service.get("/fail")
     async def fail() -> None:
@@ -49,7 +48,7 @@ async def test_a_500_carries_the_request_id_and_the_cors_headers(timing: bool) -
 
 async def test_without_an_origin_there_is_no_cors() -> None:
     service = FastAPI()
-    add_middleware(service, settings.model_copy(update={"cors_origins": []}))
+    add_middleware(service, cors_origins=[])
     assert not any("CORS" in repr(each) for each in service.user_middleware)
 
 

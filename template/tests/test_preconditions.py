@@ -9,8 +9,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 
 from app.database import SessionLocal
-from app.middleware import add_middleware
-from app.settings import settings
+from app.kit.http.middleware import add_middleware
 from app.users.models import User
 from tests.conftest import Counting, connect, wait_for_waiting
 
@@ -149,7 +148,7 @@ def test_the_condition_is_documented(app: FastAPI, method: str) -> None:
 
 async def test_a_script_of_another_origin_reads_the_etag() -> None:
     service, origin = FastAPI(), "https://front.example.com"
-    add_middleware(service, settings.model_copy(update={"cors_origins": [origin]}))
+    add_middleware(service, cors_origins=[origin])
     async with connect(service) as client:
         response = await client.get("/", headers={"Origin": origin})
     assert "ETag" in response.headers["Access-Control-Expose-Headers"]

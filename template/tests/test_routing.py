@@ -9,8 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from app.middleware import path_template
-from app.routing import RouteIndex, index_routes
+from app.kit.http.route_index import RouteIndex, index_routes, path_template
 from tests.conftest import connect
 
 

@@ -6,7 +6,7 @@ from httpx2 import AsyncClient
 from sqlalchemy import literal, select
 
 from app.database import AsyncSessionDep, SessionDep
-from app.errors import add_error_handlers
+from app.kit.http.handlers import add_error_handlers
 from tests.conftest import connect
 from tests.test_errors import ADA, check
 

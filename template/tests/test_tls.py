@@ -7,7 +7,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app import database
+from app.kit.db import dialect
 from app.settings import settings
 from scripts import postgres
 
@@ -44,13 +44,12 @@ def server() -> Iterator[ClearText]:
 
 
 async def test_a_demand_for_tls_lets_neither_driver_speak_without_it(
-    server: ClearText, monkeypatch: pytest.MonkeyPatch
+    server: ClearText,
 ) -> None:
     changes = {"db_host": postgres.HOST, "db_port": server.server_address[1]}
     demanding = settings.model_copy(update={**changes, "db_ssl_mode": "require"})
-    monkeypatch.setattr(database, "settings", demanding)
     with pytest.raises(OperationalError, match="does not support SSL"):
-        create_engine(database.database_url("psycopg2", "sslmode")).connect()
+        create_engine(dialect.url(demanding)).connect()
     with pytest.raises(ConnectionError, match="rejected SSL"):
-        await create_async_engine(database.database_url("asyncpg", "ssl")).connect()
+        await create_async_engine(dialect.async_url(demanding)).connect()
     assert server.received == [TLS_REQUEST] * 2

@@ -1,12 +1,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, String, func
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
-from app.database import Base
-from app.preconditions import Versioned
+from app.kit.db.base import Base, Versioned
+from app.kit.db.dialect import NOW, Timestamp
 from app.users.models import User
 
 
@@ -18,9 +18,7 @@ class Item(Versioned, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=uuid7, init=False)
     title: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(String(2000))
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now(), init=False
-    )
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=NOW, init=False)
     owner_id: Mapped[UUID] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), index=True, init=False
     )

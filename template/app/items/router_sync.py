@@ -2,14 +2,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 
-from app.database import read, write
-from app.errors import documented
-from app.idempotency import IdempotencyKeyDep, once
+from app.database import read, write, write_once
 from app.items import service
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemPageDep, ItemRead, ItemUpdate
-from app.pagination import Page, Slice
-from app.preconditions import REQUIRED_IF_MATCH, RequiredIfMatchDep, tagged
+from app.kit.http.problems import documented
+from app.kit.rest.idempotency import IdempotencyKeyDep
+from app.kit.rest.pages import Page, Slice
+from app.kit.rest.preconditions import REQUIRED_IF_MATCH, RequiredIfMatchDep, created, tagged
 
 router = APIRouter(
     prefix="/items",
@@ -25,9 +25,8 @@ def create_item(
     request: Request,
     response: Response,
 ) -> ItemRead:
-    item = write(once, key, ItemRead, service.create_item, data)
-    response.headers["Location"] = f"{request.url.path}/{item.id}"
-    return tagged(response, item)
+    item, _ = write_once(key, ItemRead, service.create_item, data)
+    return created(request, response, item)
 
 
 @router.get("", response_model=Page[ItemRead])

@@ -5,8 +5,8 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 
-from app.pagination import PageQuery
-from app.text import Line, Text
+from app.kit.rest.pages import PageQuery
+from app.kit.rest.text import Line, Text
 from app.users.schemas import UserRead
 
 Title = Annotated[Line, Field(max_length=200, examples=["A lamp"])]

@@ -1,4 +1,4 @@
-"""What the service knows of items. Plain functions over a Session, called from both colours."""
+"""What the service knows of items."""
 
 from uuid import UUID
 
@@ -6,11 +6,11 @@ from pydantic import MISSING
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.errors import NotFound, PreconditionFailed
+from app.errors import NotFound
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemQuery, ItemUpdate
-from app.pagination import Slice, fetch_page
-from app.preconditions import ANY, CHANGED, IfMatch, matches, unchanged
+from app.kit.rest.pages import Slice, fetch_page
+from app.kit.rest.preconditions import ANY, IfMatch, PreconditionFailed, matches, unchanged
 from app.users.service import get_user
 
 
@@ -50,4 +50,4 @@ def delete_item(session: Session, item_id: UUID, if_match: IfMatch = ANY) -> Non
     deletion = delete(Item).where(Item.id == item_id, matches(Item, if_match))
     if session.scalar(deletion.returning(Item.id)) is None:
         get_item(session, item_id)
-        raise PreconditionFailed(CHANGED)
+        raise PreconditionFailed

@@ -2,12 +2,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, String, Table, func
+from sqlalchemy import CheckConstraint, Column, ForeignKey, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
-from app.database import Base
-from app.preconditions import Versioned
+from app.kit.db.base import Base, Versioned
+from app.kit.db.dialect import NOW, Timestamp
 
 if TYPE_CHECKING:
     from app.items.models import Item
@@ -31,14 +31,12 @@ class User(Versioned, Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     full_name: Mapped[str] = mapped_column(String(200))
     is_active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now(), init=False
-    )
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=NOW, init=False)
     updated_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now(), onupdate=func.now(), init=False
+        Timestamp, server_default=NOW, onupdate=NOW, init=False
     )
 
-    # lazy="raise": what a query did not load is an error, in both colours, never a hidden SELECT.
+    # lazy="raise": what a query did not load is an error, never a hidden SELECT.
     profile: Mapped["Profile | None"] = relationship(
         back_populates="user",
         cascade="all, delete-orphan",

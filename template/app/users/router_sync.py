@@ -5,11 +5,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response, status
 from sqlalchemy import Row
 
-from app.database import async_read_rows, read, read_rows, write
-from app.errors import documented
-from app.idempotency import IdempotencyKeyDep, once
-from app.pagination import Page, PageDep, Slice
-from app.preconditions import IF_MATCH, IfMatchDep, tagged
+from app.database import async_read_rows, read, read_rows, write, write_once
+from app.kit.http.problems import documented
+from app.kit.rest.idempotency import IdempotencyKeyDep
+from app.kit.rest.pages import Page, PageDep, Slice
+from app.kit.rest.preconditions import IF_MATCH, IfMatchDep, created, tagged
 from app.users import service
 from app.users.models import Group, Profile, User
 from app.users.schemas import (
@@ -36,9 +36,8 @@ def create_user(
     request: Request,
     response: Response,
 ) -> UserRead:
-    user = write(once, key, UserRead, service.create_user, data)
-    response.headers["Location"] = f"{request.url.path}/{user.id}"
-    return tagged(response, user)
+    user, _ = write_once(key, UserRead, service.create_user, data)
+    return created(request, response, user)
 
 
 @router.get("", response_model=Page[UserRead])

@@ -5,7 +5,7 @@ from uuid import UUID
 from email_validator import EmailNotValidError, validate_email
 from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
-from app.text import Line, Text
+from app.kit.rest.text import Line, Text
 
 
 def normalize_email(email: str) -> str:

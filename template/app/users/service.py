@@ -1,19 +1,21 @@
-"""What the service knows of users. Plain functions over a Session, or a
-Connection where they only read, called from both colours."""
+"""What the service knows of users: plain functions over a Session, or a Connection to read rows.
+
+`def` endpoints and `async def` endpoints call the same ones.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, delete, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 from uuid_utils.compat import uuid7
 
-from app.errors import NotFound, PreconditionFailed, conflict_on_duplicate
-from app.pagination import PageQuery, Slice, fetch_page
-from app.preconditions import ANY, CHANGED, IfMatch, matches, unchanged
+from app.errors import NotFound, conflict_on_duplicate
+from app.kit.db import dialect
+from app.kit.rest.pages import PageQuery, Slice, fetch_page
+from app.kit.rest.preconditions import ANY, IfMatch, PreconditionFailed, matches, unchanged
 from app.users.models import Group, Profile, User, users_groups
 from app.users.schemas import ProfileWrite, UserCreate, UserUpdate
 
@@ -64,7 +66,7 @@ def delete_user(session: Session, user_id: UUID, if_match: IfMatch = ANY) -> Non
     deletion = delete(User).where(User.id == user_id, matches(User, if_match))
     if session.scalar(deletion.returning(User.id)) is None:
         get_user(session, user_id)
-        raise PreconditionFailed(CHANGED)
+        raise PreconditionFailed
 
 
 def read_profile(connection: Connection, user_id: UUID) -> Row[Any]:
@@ -76,11 +78,7 @@ def read_profile(connection: Connection, user_id: UUID) -> Row[Any]:
 
 def put_profile(session: Session, user_id: UUID, data: ProfileWrite) -> Profile:
     get_user(session, user_id)
-    upsert = insert(Profile).values(user_id=user_id, bio=data.bio)
-    upsert = upsert.on_conflict_do_update(
-        index_elements=[Profile.user_id], set_={"bio": upsert.excluded.bio}
-    )
-    return session.scalars(upsert.returning(Profile)).one()
+    return dialect.upsert(session, Profile, {"user_id": user_id}, {"bio": data.bio})
 
 
 def list_groups(session: Session, user_id: UUID) -> Sequence[Group]:
@@ -90,10 +88,9 @@ def list_groups(session: Session, user_id: UUID) -> Sequence[Group]:
 def join_group(session: Session, user_id: UUID, name: str) -> Group:
     """A group exists from its first member on; joining twice is joining once."""
     get_user(session, user_id)
-    session.execute(insert(Group).values(id=uuid7(), name=name).on_conflict_do_nothing())
+    dialect.insert_if_absent(session, Group, id=uuid7(), name=name)
     group = session.scalars(select(Group).where(Group.name == name)).one()
-    membership = insert(users_groups).values(user_id=user_id, group_id=group.id)
-    session.execute(membership.on_conflict_do_nothing())
+    dialect.insert_if_absent(session, users_groups, user_id=user_id, group_id=group.id)
     return group
 
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from app.kit.db.dialect import NOW, Timestamp
+
 revision = "8e0b6d3c41f7"
 down_revision = "5c1e7a9f20d4"
 branch_labels = None
@@ -17,8 +19,8 @@ def upgrade() -> None:
         sa.Column("description", sa.String(length=2000), nullable=False),
         sa.Column(
             "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
+            Timestamp(),
+            server_default=NOW,
             nullable=False,
         ),
         sa.Column("owner_id", sa.Uuid(), nullable=False),

@@ -12,6 +12,14 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 
+def path_template(scope: Scope) -> str:
+    """`/api/v1/users/{user_id}`, and never what stood in the place of `{user_id}`."""
+    # FastAPI keeps a route and the routers that include it apart; here it has put them together.
+    whole = scope.get("fastapi", {}).get("effective_route_context")
+    route = whole or scope.get("route")
+    return str(getattr(route, "path_format", "unmatched"))
+
+
 def split(path: str) -> tuple[str, ...]:
     """`/users/{user_id}/groups` begins with `/users`."""
     literal, parameter, _ = path.partition("{")

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Protocol, TypeVar
 
-import sqlalchemy
-from fastapi import Depends, Header, Response, status
+from fastapi import Depends, Header, Request, Response, status
 from pydantic import BeforeValidator, WithJsonSchema
-from sqlalchemy import ARRAY, ColumnElement, String, any_, func, literal, text, true
-from sqlalchemy.orm import Mapped, MappedAsDataclass, declared_attr, mapped_column
+from sqlalchemy import ColumnElement, Row, true
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.errors import PreconditionFailed, PreconditionRequired, documented
+from app.kit.db.base import Versioned
+from app.kit.errors import ServiceError
+from app.kit.http.problems import documented
 
-CHANGED = "If-Match names no current version. Read this again, and send the ETag it has now."
-MISSING = "Send the ETag of what you change in If-Match, so that you overwrite no other change."
 MALFORMED = 'If-Match is neither * nor a list of ETags, such as "1"'
 
 TAG = r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")'
@@ -26,16 +24,22 @@ IfMatch = frozenset[str]
 ANY: IfMatch = frozenset({"*"})
 
 
-class Versioned(MappedAsDataclass, kw_only=True):
-    """The unit of work counts the changes of a row; a bulk UPDATE must count on by itself."""
+class PreconditionFailed(ServiceError):
+    code = status.HTTP_412_PRECONDITION_FAILED
 
-    version: Mapped[int] = mapped_column(server_default=text("1"), init=False)
+    def __init__(self) -> None:
+        super().__init__(
+            "If-Match names no current version. Read this again, and send the ETag it has now."
+        )
 
-    @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805
-        # Without eager_defaults, reading what the database computed in an UPDATE, such as
-        # updated_at, would be a second, implicit SELECT.
-        return {"version_id_col": cls.version, "eager_defaults": True}
+
+class PreconditionRequired(ServiceError):
+    code = status.HTTP_428_PRECONDITION_REQUIRED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send the ETag of what you change in If-Match, so that you overwrite no other change."
+        )
 
 
 class HasVersion(Protocol):
@@ -43,16 +47,29 @@ class HasVersion(Protocol):
     def version(self) -> int: ...
 
 
-Row = TypeVar("Row", bound=HasVersion | sqlalchemy.Row[Any])
+class HasId(HasVersion, Protocol):
+    @property
+    def id(self) -> object: ...
 
 
-def etag(row: HasVersion | sqlalchemy.Row[Any]) -> str:
+Tagged = TypeVar("Tagged", bound=HasVersion | Row[Any])
+Created = TypeVar("Created", bound=HasId)
+
+
+def etag(row: HasVersion | Row[Any]) -> str:
     return f'"{row.version}"'
 
 
-def tagged(response: Response, row: Row) -> Row:
+def tagged(response: Response, row: Tagged) -> Tagged:
+    """Say in the answer's headers which version of the row it holds."""
     response.headers["ETag"] = etag(row)
     return row
+
+
+def created(request: Request, response: Response, row: Created) -> Created:
+    """Say in the answer's headers where the new row is, and which version."""
+    response.headers["Location"] = f"{request.url.path}/{row.id}"
+    return tagged(response, row)
 
 
 @contextmanager
@@ -62,19 +79,20 @@ def unchanged(row: HasVersion, if_match: IfMatch) -> Iterator[None]:
         yield
         return
     if etag(row) not in if_match:
-        raise PreconditionFailed(CHANGED)
+        raise PreconditionFailed
     try:
         yield
     except StaleDataError as error:
-        raise PreconditionFailed(CHANGED) from error
+        raise PreconditionFailed from error
 
 
 def matches(model: type[Versioned], if_match: IfMatch) -> ColumnElement[bool]:
     """The same for the WHERE of a single statement."""
     if if_match == ANY:
         return true()
-    tags = literal(list(if_match), ARRAY(String))
-    return func.concat('"', model.version, '"') == any_(tags)
+    # One that is larger or written otherwise is no version of a row.
+    versions = [tag[1:-1] for tag in if_match if re.fullmatch('"[1-9][0-9]{0,8}"', tag)]
+    return model.version.in_([int(version) for version in versions])
 
 
 def parse(lines: list[str]) -> IfMatch:
@@ -99,7 +117,7 @@ async def accept_if_match(if_match: IfMatchHeader = None) -> IfMatch:
 
 async def require_if_match(if_match: IfMatchHeader = None) -> IfMatch:
     if if_match is None:
-        raise PreconditionRequired(MISSING)
+        raise PreconditionRequired
     return if_match
 
 
