@@ -1,11 +1,9 @@
+"""The database of the tests, and the fixtures that a feature's tests use."""
+
 import asyncio
 import os
-import re
 import secrets
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,26 +16,68 @@ from alembic import command
 from alembic.config import Config
 from dotenv import dotenv_values
 from fastapi import FastAPI
-from sqlalchemy import Engine, MetaData, Table, delete, event, text
+from sqlalchemy import Engine, MetaData, Table, delete, event
 from starlette.routing import compile_path
 
 from scripts import postgres
 
 ROOT = Path(__file__).parents[1]
+KIT = Path(__file__).parent / "kit"
+
+# What the tests give the settings, beside the database: put your own required settings here.
+ENVIRONMENT: dict[str, str] = {}
+
+# The paths whose answers the OpenAPI document must list, and which Schemathesis calls. Add your
+# own when they are ready: nothing calls a path that is not in this list.
+DOCUMENTED = (
+    "/health/live",
+    "/health/ready",
+    "/api/v1/users",
+    "/api/v1/users/{user_id}",
+    "/api/v1/users/{user_id}/profile",
+    "/api/v1/users/{user_id}/groups",
+    "/api/v1/users/{user_id}/groups/{name}",
+    "/api/v1/items",
+    "/api/v1/items/{item_id}",
+)
+
 # Whatever test reaches the database also shows that such a password does.
 PASSWORD = 'p@ss:/%#?&$"` ='
-# The paths whose every status the OpenAPI document must list. Add your own when they are ready.
-DOCUMENTED = "^/(health|api/v1/(users|items))(/|$)"
 
 server = pytest.StashKey[ExitStack]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="with tests/kit and the slow tests")
+
+
+def is_asked_for(path: Path, config: pytest.Config) -> bool:
+    """Whether the command line names a path inside of this one, or `--all`."""
+    named = (config.invocation_params.dir / each.partition("::")[0] for each in config.args)
+    return config.getoption("--all") or any(each.resolve().is_relative_to(path) for each in named)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if collection_path == KIT and not is_asked_for(KIT, config) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = [
+        each
+        for each in items
+        if not each.get_closest_marker("slow") or is_asked_for(each.path, config)
+    ]
+    config.hook.pytest_deselected(items=[each for each in items if each not in chosen])
+    items[:] = chosen
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the database. `app` reads its settings when imported, so nothing here may import it.
+    """Choose the database. `app` reads its settings when imported, so nothing before may import it.
 
     With DB_HOST set it is that server. So it is in pytest-xdist's workers, which inherit ours.
     """
     stack = config.stash[server] = ExitStack()
+    os.environ |= ENVIRONMENT
     if "DB_HOST" not in os.environ:
         folder = stack.enter_context(TemporaryDirectory(prefix="postgres-"))
         superuser = stack.enter_context(postgres.running(Path(folder), 5432, durable=False))
@@ -56,6 +96,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("WEB_CONCURRENCY", None)
     # Of this process alone: others may be testing on the same server.
     os.environ["DB_NAME"] = f"test_{secrets.token_hex(8)}"
+    require_settings()
+
+
+def require_settings() -> None:
+    try:
+        import app.settings  # noqa: F401
+    except SystemExit as error:
+        hint = "Give the tests a value: ENVIRONMENT in tests/conftest.py."
+        raise pytest.UsageError(f"{error}\n{hint}") from None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -142,76 +191,33 @@ def counting() -> Counting:
     return count_statements
 
 
-class Served(httpx2.Client):
-    """The service in a process of its own, on a real socket."""
-
-    def __init__(self, command: list[str], port: int, log: Path, environment: Mapping[str, str]):
-        super().__init__(base_url=f"http://127.0.0.1:{port}", timeout=30)
-        with log.open("w") as stderr:
-            self.process = subprocess.Popen(
-                [*command, "--port", str(port)],
-                cwd=ROOT,
-                env={**os.environ, **environment},
-                stderr=stderr,
-            )
-        deadline = time.monotonic() + 30
-        while postgres.is_free(port):
-            assert self.process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-@contextmanager
-def serving(
-    *options: str,
-    app: str = "app.main:app",
-    log: Path = Path(os.devnull),
-    environment: Mapping[str, str],
-) -> Iterator[Served]:
-    """Its standard error goes into `log`."""
-    command = [sys.executable, "-m", "uvicorn", app, *options]
-    with Served(command, postgres.free_port(), log, environment) as client:
-        try:
-            yield client
-        finally:
-            client.process.terminate()
-            client.process.wait()
-
-
 def connect(app: FastAPI) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     return httpx2.AsyncClient(transport=transport, base_url="http://test")
 
 
-@pytest.fixture(scope="session")
-async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    """Whatever it is answered, the OpenAPI document must list the status."""
-    documented = app.openapi()["paths"].items()
-    paths = [
-        (compile_path(path)[0], each) for path, each in documented if re.match(DOCUMENTED, path)
-    ]
+def hold_to_the_document(
+    client: httpx2.AsyncClient, app: FastAPI, documented: Collection[str]
+) -> None:
+    """Whatever these paths answer to the client, the OpenAPI document must list the status."""
+    # As the service does it: `/users/me` is no `/users/{user_id}`.
+    literal_first = sorted(app.openapi()["paths"].items(), key=lambda each: each[0].count("{"))
+    paths = [(compile_path(path)[0], path, operations) for path, operations in literal_first]
 
     async def is_documented(response: httpx2.Response) -> None:
-        method, url = response.request.method, response.request.url
-        for pattern, operations in paths:
-            if pattern.match(url.path) and method.lower() in operations:
-                statuses = operations[method.lower()]["responses"]
-                assert str(response.status_code) in statuses, f"{method} {url}: {response}"
-
-    async with connect(app) as client:
-        client.event_hooks = {"response": [is_documented]}
-        yield client
-
-
-async def wait_for_waiting(count: int) -> None:
-    """Return when so many requests wait for a lock of the test's, or of each other's."""
-    from app.database import async_engine
-
-    asking = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = "
-    deadline = time.monotonic() + 30
-    while True:
-        async with async_engine.connect() as connection:
-            if await connection.scalar(text(f"{asking} current_database()")) == count:
+        method, url = response.request.method.lower(), response.request.url
+        for pattern, path, operations in paths:
+            if pattern.match(url.path) and method in operations:
+                statuses = operations[method]["responses"]
+                listed = path not in documented or str(response.status_code) in statuses
+                assert listed, f"{method} {url}: {response}"
                 return
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
+
+    client.event_hooks = {"response": [is_documented]}
+
+
+@pytest.fixture(scope="session")
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with connect(app) as client:
+        hold_to_the_document(client, app, DOCUMENTED)
+        yield client
