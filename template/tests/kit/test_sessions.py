@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import AsyncClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -114,6 +114,16 @@ async def test_fastapis_test_client_works_beside_the_async_one(
         assert len(response.json()["items"]) == 1
     assert (await client.get("/health/ready")).status_code == 200
     assert request_all(threads, 1) == {200}
+
+
+def test_fastapis_test_client_leaves_no_connection_open(app: FastAPI) -> None:
+    """Without `with`, it closes an event loop after each request."""
+    open_ones = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    threads = TestClient(app)
+    for _ in range(20):
+        assert threads.get("/async/things").status_code == 200
+    with SessionLocal() as session:
+        assert session.scalars(open_ones).one() < 20
 
 
 def test_fastapis_test_client_works_in_a_test_in_def(client: AsyncClient, app: FastAPI) -> None:

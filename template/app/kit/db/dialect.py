@@ -176,6 +176,13 @@ class AsyncpgConnection(asyncpg.Connection):  # type: ignore[misc]
     async def close(self, **_: Any) -> None:
         self.terminate()  # tells PostgreSQL, and does not wait for its answer
 
+    def terminate(self) -> None:
+        if self._loop.is_closed():
+            # As TestClient leaves it: abort() would ask the event loop to close the socket.
+            with suppress(AttributeError):  # a transport over TLS has no such method
+                self._transport._call_connection_lost(None)
+        super().terminate()
+
     def is_closed(self) -> bool:
         # A connection lives in one event loop: in another, such as TestClient's, it is of no use.
         return super().is_closed() or self._loop is not asyncio._get_running_loop()
