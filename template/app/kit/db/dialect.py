@@ -35,7 +35,7 @@ class Timestamp(DateTime):
         super().__init__(timezone)
 
 
-NOW = func.now()
+NOW: ColumnElement[Any] = func.now()
 Document = JSONB
 
 # One process migrates at a time; the lock ends with its connection.
