@@ -1,7 +1,7 @@
 """Whether a service is what its OpenAPI document says: whatever that allows, and what it does not.
 
-Schemathesis calls the paths that it is given, and no other one: a team's endpoint may stream without
-an end, or send an e-mail.
+Schemathesis calls the paths that it is given and no other one: a team's endpoint may stream without
+end, or send an e-mail.
 """
 
 import subprocess

@@ -13,7 +13,6 @@ from tests.conftest import Counting
 from tests.kit.routers import THINGS
 from tests.serving import serving
 
-
 APP = "tests.kit.service:app"
 
 

@@ -39,9 +39,7 @@ async def test_a_number_is_no_boolean(client: AsyncClient, path: str) -> None:
     ],
     ids=lambda content: content[:60].decode("latin-1"),
 )
-async def test_hostile_json_is_refused(
-    client: AsyncClient, path: str, content: bytes
-) -> None:
+async def test_hostile_json_is_refused(client: AsyncClient, path: str, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     response = await client.post(path, content=content, headers=headers)
     assert response.status_code in {400, 422}, response.text

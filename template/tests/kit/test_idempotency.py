@@ -75,7 +75,9 @@ async def test_ten_equal_requests_at_once_are_one(client: AsyncClient, path: str
     assert count(Thing) == 1
 
 
-async def test_an_equal_request_waits_for_the_first_one_to_commit(client: AsyncClient, path: str) -> None:
+async def test_an_equal_request_waits_for_the_first_one_to_commit(
+    client: AsyncClient, path: str
+) -> None:
     with SessionLocal.begin() as session:
         session.execute(text("LOCK TABLE kit_things IN SHARE MODE"))
         posts = [asyncio.create_task(post(client, path, LAMP)) for _ in range(2)]
@@ -85,7 +87,9 @@ async def test_an_equal_request_waits_for_the_first_one_to_commit(client: AsyncC
     assert seen(first) == seen(second)
 
 
-async def test_an_equal_request_does_the_work_where_the_first_one_failed(client: AsyncClient, path: str) -> None:
+async def test_an_equal_request_does_the_work_where_the_first_one_failed(
+    client: AsyncClient, path: str
+) -> None:
     with equal_request_at_work(path):
         posting = asyncio.create_task(post(client, path, LAMP))
         await wait_for_waiting(1)

@@ -1,5 +1,7 @@
 """`write_once` tells whether an earlier request did the work, and does none without a key."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -14,10 +16,15 @@ LAMP = ThingCreate(name="a lamp")
 DESK = ThingCreate(name="a desk")
 
 
-async def create(way: str, key: KeyedRequest | None, data: ThingCreate) -> Once[ThingRead]:
+async def create(
+    way: str,
+    key: KeyedRequest | None,
+    data: ThingCreate,
+    work: Callable[[Session, ThingCreate], Thing] = create_thing,
+) -> Once[ThingRead]:
     if way == "async":
-        return await async_write_once(key, ThingRead, create_thing, data)
-    return write_once(key, ThingRead, create_thing, data)
+        return await async_write_once(key, ThingRead, work, data)
+    return write_once(key, ThingRead, work, data)
 
 
 def count(model: type[Thing] | type[IdempotencyKey]) -> int:
@@ -59,14 +66,11 @@ async def test_a_key_of_another_request_is_refused(way: str) -> None:
 
 @both_ways
 async def test_a_key_is_stored_with_the_work_or_not_at_all(way: str) -> None:
-    def fail(session: Session) -> None:
-        create_thing(session, LAMP)
+    def fail(session: Session, data: ThingCreate) -> Thing:
+        create_thing(session, data)
         raise Conflict("no")
 
     with pytest.raises(Conflict):
-        if way == "async":
-            await async_write_once(KEY, ThingRead, fail)
-        else:
-            write_once(KEY, ThingRead, fail)
+        await create(way, KEY, LAMP, fail)
     assert (count(Thing), count(IdempotencyKey)) == (0, 0)
     assert not (await create(way, KEY, LAMP)).replayed
