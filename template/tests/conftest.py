@@ -79,8 +79,9 @@ def pytest_configure(config: pytest.Config) -> None:
     stack = config.stash[server] = ExitStack()
     os.environ |= ENVIRONMENT
     if "DB_HOST" not in os.environ:
-        folder = stack.enter_context(TemporaryDirectory(prefix="postgres-"))
-        superuser = stack.enter_context(postgres.running(Path(folder), 5432, durable=False))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="postgres-")))
+        postgres.copy_created(folder, ROOT / ".postgres" / f"created-{postgres.VERSION}")
+        superuser = stack.enter_context(postgres.running(folder, 5432, durable=False))
         postgres.ensure_role(superuser, "tests", PASSWORD, attributes="LOGIN CREATEDB")
         os.environ |= postgres.environment(superuser) | {
             "DB_USERNAME": "tests",
