@@ -89,22 +89,9 @@ async def test_a_deleted_user_is_gone(client: AsyncClient) -> None:
     assert (await client.delete(url)).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", ""),
-        ("PATCH", ""),
-        ("DELETE", ""),
-        ("GET", "/profile"),
-        ("PUT", "/profile"),
-        ("GET", "/groups"),
-        ("PUT", "/groups/staff"),
-        ("DELETE", "/groups/staff"),
-    ],
-)
-async def test_an_unknown_user_is_not_found(client: AsyncClient, method: str, path: str) -> None:
-    body = {"bio": ""} if path == "/profile" else {}
-    response = await client.request(method, f"/api/v1/users/{uuid4()}{path}", json=body)
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_an_unknown_user_is_not_found(client: AsyncClient, method: str) -> None:
+    response = await client.request(method, f"/api/v1/users/{uuid4()}", json={})
     assert response.status_code == 404
     assert response.headers["Content-Type"] == "application/problem+json"
 
@@ -130,32 +117,6 @@ async def test_a_broken_page_is_refused(client: AsyncClient, query: str) -> None
     assert (await client.get(f"/api/v1/users?{query}")).status_code == 422
 
 
-async def test_a_profile_is_written_and_rewritten(client: AsyncClient) -> None:
-    user = await create_user(client)
-    url = f"/api/v1/users/{user['id']}/profile"
-    assert (await client.get(url)).status_code == 404
-    for bio in ["Countess", ""]:
-        expected = {"user_id": user["id"], "bio": bio}
-        assert (await client.put(url, json={"bio": bio})).json() == expected
-        assert (await client.get(url)).json() == expected
-
-
-async def test_a_profile_that_is_put_twice_at_once_is_put(client: AsyncClient) -> None:
-    url = f"/api/v1/users/{(await create_user(client))['id']}/profile"
-    puts = [client.put(url, json={"bio": "Countess"}) for _ in range(10)]
-    assert {response.status_code for response in await asyncio.gather(*puts)} == {200}
-
-
-async def test_a_user_joins_and_leaves_groups(client: AsyncClient) -> None:
-    url = f"/api/v1/users/{(await create_user(client))['id']}/groups"
-    for name in ["staff", "poets", "staff"]:
-        assert (await client.put(f"{url}/{name}")).json()["name"] == name
-    assert [group["name"] for group in (await client.get(url)).json()] == ["poets", "staff"]
-    assert (await client.delete(f"{url}/staff")).status_code == 204
-    assert (await client.delete(f"{url}/staff")).status_code == 404
-    assert [group["name"] for group in (await client.get(url)).json()] == ["poets"]
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body", "statements"),
     [
@@ -164,8 +125,6 @@ async def test_a_user_joins_and_leaves_groups(client: AsyncClient) -> None:
         ("GET", "/{id}", None, 1),
         ("PATCH", "/{id}", {"is_active": False}, 2),
         ("DELETE", "/{id}", None, 1),
-        ("PUT", "/{id}/profile", {"bio": "Countess"}, 2),
-        ("GET", "/{id}/groups", None, 2),
     ],
 )
 async def test_a_request_issues_so_many_statements(
