@@ -27,6 +27,13 @@ async def test_a_profile_that_is_put_twice_at_once_is_put(client: AsyncClient) -
     assert {response.status_code for response in await asyncio.gather(*puts)} == {200}
 
 
+@pytest.mark.parametrize("character", ["x", "🎉"])
+async def test_a_bio_may_be_as_long_as_its_column(client: AsyncClient, character: str) -> None:
+    url = f"/api/v1/users/{(await create_user(client))['id']}/profile"
+    assert (await client.put(url, json={"bio": character * 2000})).json()["bio"][-1] == character
+    assert (await client.put(url, json={"bio": character * 2001})).status_code == 422
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 async def test_an_unknown_user_has_no_profile(client: AsyncClient, method: str) -> None:
     url = f"/api/v1/users/{uuid4()}/profile"

@@ -81,6 +81,32 @@ async def test_an_edit_may_name_the_version_that_it_changes(
         assert response.is_success if accepted else response.status_code == 412
 
 
+@pytest.mark.parametrize("character", ["x", "🎉"])
+async def test_a_name_may_be_as_long_as_its_column(client: AsyncClient, character: str) -> None:
+    url = f"/api/v1/users/{(await create_user(client))['id']}"
+    stored = await client.patch(url, json={"full_name": character * 200})
+    assert stored.json()["full_name"] == character * 200
+    assert (await client.patch(url, json={"full_name": character * 201})).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["", " Ada", "Ada\nLovelace", "A\x00a"], ids=ascii)
+async def test_a_name_is_one_line(client: AsyncClient, name: str) -> None:
+    response = await client.post("/api/v1/users", json=user_data(full_name=name))
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["pointer"]) == (422, "/body/full_name")
+
+
+async def test_an_email_address_is_one(client: AsyncClient) -> None:
+    response = await client.post("/api/v1/users", json=user_data(email="x"))
+    (error,) = response.json()["errors"]
+    assert error == {"pointer": "/body/email", "detail": "This is not an e-mail address"}
+
+
+async def test_a_number_is_no_boolean(client: AsyncClient) -> None:
+    response = await client.post("/api/v1/users", json=user_data(is_active=0))
+    assert response.status_code == 422
+
+
 async def test_a_deleted_user_is_gone(client: AsyncClient) -> None:
     user = await create_user(client)
     url = f"/api/v1/users/{user['id']}"
