@@ -6,7 +6,6 @@ from pydantic import MISSING, BaseModel, ConfigDict, Field, StrictBool
 
 from app.kit.rest.text import Email, Line, Text
 
-
 FullName = Annotated[Line, Field(max_length=200, examples=["Ada Lovelace"])]
 GroupName = Annotated[Line, Field(max_length=100, examples=["staff"])]
 
