@@ -150,11 +150,11 @@ def start(bin: Path, data: Path, port: int, *, durable: bool, log: Path) -> int:
     options = f"-c listen_addresses={HOST} -c unix_socket_directories=''"
     if not durable:
         options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
-    for each in count(port):
-        command = (bin / "pg_ctl", "start", "--pgdata", data, "-w", "-o", f"-p {each} {options}")
-        if is_free(each) and run(*command, "-l", log, log=log):
-            return each
-        if is_free(each):  # nobody took it meanwhile: something else is wrong
+    for free in filter(is_free, count(port)):
+        command = (bin / "pg_ctl", "start", "--pgdata", data, "-w", "-o", f"-p {free} {options}")
+        if run(*command, "-l", log, log=log):
+            return free
+        if is_free(free):  # nobody took it meanwhile: something else is wrong
             break
     raise SystemExit(f"PostgreSQL could not start:\n{log.read_text()}")
 

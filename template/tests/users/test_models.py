@@ -33,7 +33,7 @@ def test_nothing_loads_lazily() -> None:
     with SessionLocal.begin() as session:
         user = make_user()
         session.add(user)
-    for name in [each.key for each in inspect(User).relationships]:
+    for name in [relationship.key for relationship in inspect(User).relationships]:
         with SessionLocal() as session:
             found = session.get_one(User, user.id)
             with pytest.raises(InvalidRequestError, match="lazy='raise'"):

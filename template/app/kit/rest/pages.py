@@ -80,7 +80,7 @@ class Keyset:
             name, *parts = from_json(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             pairs = zip(self.adapters, parts, strict=True)
             values = [adapter.validate_python(part) for adapter, part in pairs]
-            values = [in_utc(each) if isinstance(each, datetime) else each for each in values]
+            values = [in_utc(value) if isinstance(value, datetime) else value for value in values]
         except (ValueError, TypeError, OverflowError) as error:
             raise InvalidCursor from error
         if name != self.name:
