@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 import app.routes  # noqa: F401 - imports every model there is
 from app.database import DIRECT_DATABASE_URL, SQLALCHEMY_DATABASE_URL, Base
 from app.errors import sqlstate
+from app.kit.db.revisions import AUTOGENERATE
 from app.log import configure_logging
 from app.settings import settings
 
@@ -81,11 +82,5 @@ if context.is_offline_mode():
 else:
     with connect() as connection:
         wait_for_other_migrations(connection)
-        context.configure(
-            connection=connection,
-            compare_server_default=True,
-            # The second finds CHECK constraints that were added or removed, by their names.
-            autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
-            **OPTIONS,
-        )
+        context.configure(connection=connection, **AUTOGENERATE, **OPTIONS)
         migrate(connection)
