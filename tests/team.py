@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from app.database import Base
+from app.kit.db.base import Base
 
 
 class Order(Base):
@@ -48,10 +48,11 @@ async def create_order(session: AsyncSessionDep, data: OrderCreate) -> UUID:
 
 TESTS = """from httpx2 import AsyncClient
 
+from tests.users.factories import create_user
+
 
 async def test_a_user_with_a_phone_orders(client: AsyncClient) -> None:
-    ada = {"email": "ada@example.com", "full_name": "Ada"}
-    user = (await client.post("/api/v1/users", json=ada)).json()
+    user = await create_user(client)
     assert user["phone"] is None
     order = {"number": 1, "customer_id": user["id"]}
     assert (await client.post("/api/v1/orders", json=order)).status_code == 201
@@ -94,16 +95,18 @@ def downgrade() -> None:
         sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("owner_id", sa.Uuid(), nullable=False),
     )
-    op.create_index("ix_items_owner_id", "items", ["owner_id"])
+    op.create_index("ix_items_owner_id_id", "items", ["owner_id", "id"])
 '''
 
-MIDDLEWARE = """class Teapot(BaseHTTPMiddleware):
+MIDDLEWARE = """from fastapi import Request, Response
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+
+
+class Teapot(BaseHTTPMiddleware):
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         response = await call_next(request)
         response.headers["X-Teapot"] = "short and stout"
         return response
-
-
 """
 
 RELATIONSHIP = """    items: Mapped[list["Item"]] = relationship(
@@ -186,19 +189,20 @@ def make_it_their_own(service: Path) -> None:
         "    log_json: bool = False",
         "    orders_limit: int = 10",
     )
-    middleware = service / "app" / "middleware.py"
-    text = middleware.read_text("utf-8")
-    middleware.write_text(text.replace("def add_middleware", f"{MIDDLEWARE}def add_middleware"))
-    insert(middleware, "    app.add_middleware(AccessLog)", "    app.add_middleware(Teapot)")
+    (service / "app" / "teapot.py").write_text(MIDDLEWARE)
+    main = service / "app" / "main.py"
+    insert(main, "from app.settings import PROJECT, settings", "from app.teapot import Teapot")
+    insert(main, "    app.include_router(api_router)", "    app.add_middleware(Teapot)")
     insert(
         service / ".github" / "workflows" / "ci.yml",
-        "      - run: uv run pytest",
+        "      - run: uv run pytest --all",
         "      - run: uv run python -m compileall app",
     )
     with (service / "README.md").open("a") as readme:
         readme.write("\n## Orders\n\nAsk the orders team.\n")
     (service / "CLAUDE.md").unlink()
-    (service / "tests" / "test_docs.py").rename(service / "tests" / "test_documentation.py")
+    kit = service / "tests" / "kit"
+    (kit / "test_docs.py").rename(kit / "test_documentation.py")
 
 
 STORIES = {

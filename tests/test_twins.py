@@ -14,7 +14,7 @@ ASYNCHRONOUS = "async def get_user("
 RULES = [
     (r"\basync def ", "def "),
     (r"\bawait async_", ""),
-    (r"(?<=^from app\.database import ).+$", "async_read_rows, read, read_rows, write"),
+    (r"(?<=^from app\.database import ).+$", "async_read_rows, read, read_rows, write, write_once"),
 ]
 
 

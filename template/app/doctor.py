@@ -16,10 +16,10 @@ from alembic.script import ScriptDirectory
 from fastapi import FastAPI
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import async_engine, async_read_engine, engine, engines, read_engine
 from app.kit.db.checks import Finding, Findings, check_server, check_session, error, warning
+from app.kit.db.connections import AnyEngine
 from app.kit.ops.budget import check_budget
 from app.kit.ops.environment import env_files
 from app.main import app
@@ -31,7 +31,6 @@ PUBLISHED = re.compile("changeme|changethis|password|postgres", re.IGNORECASE)
 LOCAL = re.compile("localhost|127[.].+|::1|/.*")
 ALEMBIC = Config(toml_file=ROOT / "pyproject.toml")
 Check = Callable[[Connection, Settings], Findings]
-Engines = Iterable[Engine | AsyncEngine]
 
 
 def check_password(settings: Settings) -> Findings:
@@ -52,8 +51,8 @@ def check_debugging(app: FastAPI, settings: Settings) -> Findings:
 
 
 def check_cors(app: FastAPI) -> Findings:
-    for each in app.user_middleware:
-        options: dict[str, Any] = {**each.kwargs}
+    for middleware in app.user_middleware:
+        options: dict[str, Any] = {**middleware.kwargs}
         pattern = options.get("allow_origin_regex") or ""
         anyone = re.fullmatch(pattern, "https://stranger.example")
         if not anyone and "*" not in options.get("allow_origins", ()):
@@ -80,7 +79,7 @@ def check_migrations(connection: Connection, _: Settings, config: Config = ALEMB
     scripts = ScriptDirectory.from_config(config)
     heads = set(scripts.get_heads())
     current = set(MigrationContext.configure(connection).get_current_heads())
-    unknown = current - {each.revision for each in scripts.walk_revisions()}
+    unknown = current - {revision.revision for revision in scripts.walk_revisions()}
     if len(heads) > 1:
         yield error("The revisions have more than one head: join them with `alembic merge heads`.")
     if unknown:
@@ -105,7 +104,7 @@ def examine(connection: Connection, settings: Settings, *checks: Check) -> list[
     return found
 
 
-async def connect(engine: Engine | AsyncEngine, *args: Any) -> list[Finding]:
+async def connect(engine: AnyEngine, *args: Any) -> list[Finding]:
     if isinstance(engine, Engine):
         with engine.connect() as connection:
             return examine(connection, *args)
@@ -113,7 +112,9 @@ async def connect(engine: Engine | AsyncEngine, *args: Any) -> list[Finding]:
         return await async_connection.run_sync(examine, *args)
 
 
-async def diagnose(app: FastAPI, settings: Settings, engines: Engines) -> AsyncIterator[Finding]:
+async def diagnose(
+    app: FastAPI, settings: Settings, asked: Iterable[AnyEngine]
+) -> AsyncIterator[Finding]:
     for finding in [
         *check_password(settings),
         *check_debugging(app, settings),
@@ -121,14 +122,15 @@ async def diagnose(app: FastAPI, settings: Settings, engines: Engines) -> AsyncI
         *check_env_file(env_files(ROOT)[0]),
     ]:
         yield finding
-    once: tuple[Check, ...] = (check_database, check_migrations)
-    for each in engines:
+    # What the first engine that gets through has found, the others would find too.
+    of_the_server: tuple[Check, ...] = (check_database, check_migrations)
+    for asking in asked:
         try:
-            for finding in await connect(each, settings, check_session, *once):
+            for finding in await connect(asking, settings, check_session, *of_the_server):
                 yield finding
-            once = ()
+            of_the_server = ()
         except (SQLAlchemyError, OSError) as failure:
-            yield error(f"{each.driver} does not reach {each.url.host}: {reason(failure)}")
+            yield error(f"{asking.driver} does not reach {asking.url.host}: {reason(failure)}")
 
 
 async def report(findings: AsyncIterator[Finding]) -> int:

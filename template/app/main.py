@@ -5,10 +5,18 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, status
 from fastapi_offline import FastAPIOffline
 
-from app.database import async_engine, async_ready_engine, engines, ready_engine
+from app.database import (
+    async_engine,
+    async_get_db,
+    async_get_read_db,
+    engines,
+    get_db,
+    get_read_db,
+)
 from app.kit.http.handlers import add_error_handlers
 from app.kit.http.middleware import add_middleware
 from app.kit.http.openapi import adjust_openapi, operation_id
+from app.kit.http.overrides import refuse_overrides
 from app.kit.http.problems import documented
 from app.kit.http.route_index import index_routes
 from app.kit.ops.budget import warn_over_budget
@@ -52,6 +60,7 @@ def create_app() -> FastAPI:
         # Native OpenTelemetry costs time on every request even where nothing collects it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    refuse_overrides(app, get_db, async_get_db, get_read_db, async_get_read_db)
     adjust_openapi(app)
     add_error_handlers(app)
     add_middleware(
@@ -62,7 +71,7 @@ def create_app() -> FastAPI:
         timing=settings.timing,
         cors_origins=settings.cors_origins,
     )
-    app.include_router(create_health_router(ready_engine, async_ready_engine))
+    app.include_router(create_health_router(engines))
     app.include_router(api_router)
     index_routes(app)
     return app

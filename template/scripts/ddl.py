@@ -85,8 +85,8 @@ def find_danger(config: Config, known: set[str]) -> list[str]:
             )
             continue
         exceptions = EXCEPTION.findall(Path(revision.path).read_text("utf-8"))
-        said.append(lint("".join(f"-- {each}\n" for each in exceptions) + sql, name))
-    return [each for each in reversed(said) if each]
+        said.append(lint("".join(f"-- {exception}\n" for exception in exceptions) + sql, name))
+    return [sentence for sentence in reversed(said) if sentence]
 
 
 def main() -> None:

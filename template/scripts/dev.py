@@ -48,8 +48,8 @@ def run(environment: dict[str, str], *module: str) -> int:
 
 def interrupt_once(*_: object) -> NoReturn:
     """A second Ctrl-C must not interrupt the cleaning up after the first."""
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -59,8 +59,8 @@ def main() -> int:
     port = parser.parse_args().port
     if not postgres.is_free(port):
         sys.exit(f"Port {port} is taken: stop what listens there, or `poe dev --port 8001`.")
-    for each in SIGNALS:
-        signal.signal(each, interrupt_once)
+    for number in SIGNALS:
+        signal.signal(number, interrupt_once)
     env.main()
     with database() as environment:
         if failed := run(environment, "alembic", "upgrade", "head"):

@@ -53,8 +53,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def is_asked_for(path: Path, config: pytest.Config) -> bool:
     """Whether the command line names a path inside of this one, or `--all`."""
-    named = (config.invocation_params.dir / each.partition("::")[0] for each in config.args)
-    return config.getoption("--all") or any(each.resolve().is_relative_to(path) for each in named)
+    named = (config.invocation_params.dir / name.partition("::")[0] for name in config.args)
+    return config.getoption("--all") or any(name.resolve().is_relative_to(path) for name in named)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -63,11 +63,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = [
-        each
-        for each in items
-        if not each.get_closest_marker("slow") or is_asked_for(each.path, config)
+        item
+        for item in items
+        if not item.get_closest_marker("slow") or is_asked_for(item.path, config)
     ]
-    config.hook.pytest_deselected(items=[each for each in items if each not in chosen])
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 
 
@@ -79,8 +79,9 @@ def pytest_configure(config: pytest.Config) -> None:
     stack = config.stash[server] = ExitStack()
     os.environ |= ENVIRONMENT
     if "DB_HOST" not in os.environ:
-        folder = stack.enter_context(TemporaryDirectory(prefix="postgres-"))
-        superuser = stack.enter_context(postgres.running(Path(folder), 5432, durable=False))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="postgres-")))
+        postgres.copy_created(folder, ROOT / ".postgres" / f"created-{postgres.VERSION}")
+        superuser = stack.enter_context(postgres.running(folder, 5432, durable=False))
         postgres.ensure_role(superuser, "tests", PASSWORD, attributes="LOGIN CREATEDB")
         os.environ |= postgres.environment(superuser) | {
             "DB_USERNAME": "tests",
@@ -201,7 +202,9 @@ def hold_to_the_document(
 ) -> None:
     """Whatever these paths answer to the client, the OpenAPI document must list the status."""
     # As the service does it: `/users/me` is no `/users/{user_id}`.
-    literal_first = sorted(app.openapi()["paths"].items(), key=lambda each: each[0].count("{"))
+    literal_first = sorted(
+        app.openapi()["paths"].items(), key=lambda operations: operations[0].count("{")
+    )
     paths = [(compile_path(path)[0], path, operations) for path, operations in literal_first]
 
     async def is_documented(response: httpx2.Response) -> None:

@@ -52,7 +52,9 @@ def replace(file: Path, old: str, new: str) -> None:
 
 
 def without_middleware(service: Path) -> None:
-    replace(service / "app" / "main.py", "    add_middleware(app, settings)\n", "")
+    main = service / "app" / "main.py"
+    call = re.search(r"^    add_middleware\(\n.*?^    \)\n", main.read_text("utf-8"), re.S | re.M)
+    replace(main, call[0] if call else "add_middleware", "")
 
 
 def with_sixty_features_more(service: Path) -> None:

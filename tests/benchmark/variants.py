@@ -59,8 +59,9 @@ def ours(name: str, says: str, module: str, *options: str) -> Variant:
 
 
 def cursor(key: UUID) -> str:
-    """As app.pagination writes it."""
-    return "cursor=" + urlsafe_b64encode(key.bytes).decode().rstrip("=")
+    """As app.kit.rest.pages writes it."""
+    written = json.dumps(["id", str(key)], separators=(",", ":"))
+    return "cursor=" + urlsafe_b64encode(written.encode()).decode().rstrip("=")
 
 
 def shipped(name: str, says: str, service: Path) -> Variant:

@@ -31,7 +31,6 @@ async def create_item(
 
 @router.get("", response_model=Page[ItemRead])
 async def list_items(query: ItemPageDep) -> Slice[Item]:
-    """In the order of creation."""
     return await async_read(service.list_items, query)
 
 

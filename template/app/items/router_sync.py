@@ -31,7 +31,6 @@ def create_item(
 
 @router.get("", response_model=Page[ItemRead])
 def list_items(query: ItemPageDep) -> Slice[Item]:
-    """In the order of creation."""
     return read(service.list_items, query)
 
 

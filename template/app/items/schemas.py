@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query
@@ -41,6 +41,8 @@ class ItemRead(BaseModel):
 
 class ItemQuery(PageQuery):
     owner_id: UUID | MISSING = MISSING
+    title: Title | MISSING = Field(default=MISSING, description="A part of it, in any case")
+    order: Literal["oldest", "newest"] = "oldest"
 
 
 ItemPageDep = Annotated[ItemQuery, Query()]

@@ -2,16 +2,18 @@
 
 from uuid import UUID
 
-from pydantic import MISSING
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.errors import NotFound
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemQuery, ItemUpdate
-from app.kit.rest.pages import Slice, fetch_page
+from app.kit.rest.pages import Keyset, Slice, contains, equals, fetch_page, filter_by
 from app.kit.rest.preconditions import ANY, IfMatch, PreconditionFailed, matches, unchanged
 from app.users.service import get_user
+
+# A key is in the order of creation; the index on (owner_id, id) serves both.
+ORDERS = {"oldest": Keyset(Item.id), "newest": Keyset(Item.id, descending=True)}
 
 
 def create_item(session: Session, data: ItemCreate) -> Item:
@@ -31,10 +33,13 @@ def get_item(session: Session, item_id: UUID) -> Item:
 
 def list_items(session: Session, query: ItemQuery) -> Slice[Item]:
     """Two statements, however long the page: the items, and the owners of them all."""
-    statement = select(Item).options(selectinload(Item.owner))
-    if query.owner_id is not MISSING:
-        statement = statement.where(Item.owner_id == query.owner_id)
-    return fetch_page(session, statement, Item.id, query)
+    statement = filter_by(
+        select(Item).options(selectinload(Item.owner)),
+        query,
+        owner_id=equals(Item.owner_id),
+        title=contains(Item.title),
+    )
+    return fetch_page(session, statement, ORDERS[query.order], query)
 
 
 def update_item(session: Session, item_id: UUID, data: ItemUpdate, if_match: IfMatch = ANY) -> Item:

@@ -2,26 +2,10 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import MISSING, BaseModel, ConfigDict, Field, StrictBool
 
-from app.kit.rest.text import Line, Text
+from app.kit.rest.text import Email, Line, Text
 
-
-def normalize_email(email: str) -> str:
-    try:
-        # test_environment: somebody@example.test is what developers type.
-        valid = validate_email(email, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        raise ValueError("This is not an e-mail address") from None
-    return valid.normalized.lower()
-
-
-Email = Annotated[
-    str,
-    Field(max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "email"}),
-    AfterValidator(normalize_email),
-]
 FullName = Annotated[Line, Field(max_length=200, examples=["Ada Lovelace"])]
 GroupName = Annotated[Line, Field(max_length=100, examples=["staff"])]
 

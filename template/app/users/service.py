@@ -1,7 +1,4 @@
-"""What the service knows of users: plain functions over a Session, or a Connection to read rows.
-
-`def` endpoints and `async def` endpoints call the same ones.
-"""
+"""What the service knows of users. `def` and `async def` endpoints call the same functions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from app.errors import NotFound, conflict_on_duplicate
 from app.kit.db import dialect
-from app.kit.rest.pages import PageQuery, Slice, fetch_page
+from app.kit.rest.pages import Keyset, PageQuery, Slice, fetch_page
 from app.kit.rest.preconditions import ANY, IfMatch, PreconditionFailed, matches, unchanged
 from app.users.models import Group, Profile, User, users_groups
 from app.users.schemas import ProfileWrite, UserCreate, UserUpdate
@@ -22,7 +19,7 @@ from app.users.schemas import ProfileWrite, UserCreate, UserUpdate
 # Built once: to build one for each request takes about a tenth of the request.
 USER = select(User.__table__).where(User.id == bindparam("user_id"))
 PROFILE = select(Profile.__table__).where(Profile.user_id == bindparam("user_id"))
-
+OLDEST_FIRST = Keyset(User.id)
 EMAIL_TAKEN = "A user with this e-mail address exists already."
 
 
@@ -49,7 +46,7 @@ def read_user(connection: Connection, user_id: UUID) -> Row[Any]:
 
 
 def read_users(connection: Connection, page: PageQuery) -> Slice[Row[Any]]:
-    return fetch_page(connection, select(User.__table__), User.id, page)
+    return fetch_page(connection, select(User.__table__), OLDEST_FIRST, page)
 
 
 def update_user(session: Session, user_id: UUID, data: UserUpdate, if_match: IfMatch = ANY) -> User:

@@ -30,9 +30,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_items")),
     )
-    op.create_index(op.f("ix_items_owner_id"), "items", ["owner_id"], unique=False)
+    op.create_index(op.f("ix_items_owner_id_id"), "items", ["owner_id", "id"], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_index(op.f("ix_items_owner_id"), table_name="items")
+    op.drop_index(op.f("ix_items_owner_id_id"), table_name="items")
     op.drop_table("items")

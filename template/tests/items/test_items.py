@@ -1,18 +1,25 @@
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
+from sqlalchemy import event, insert, text
+from uuid_utils.compat import uuid7
 
+from app.database import SessionLocal, engine
+from app.items import service
+from app.items.models import Item
+from app.items.schemas import ItemQuery
 from tests.conftest import Counting
+from tests.users.factories import create_user, make_user, user_data
 
 
 @pytest.fixture
 async def owner(client: AsyncClient) -> dict[str, Any]:
-    ada = {"email": "ada@example.com", "full_name": "Ada Lovelace"}
-    user: dict[str, Any] = (await client.post("/api/v1/users", json=ada)).json()
-    return user
+    return await create_user(client)
 
 
 async def create(client: AsyncClient, owner: dict[str, Any], title: str) -> dict[str, Any]:
@@ -72,7 +79,7 @@ async def test_a_retried_create_is_one_item_and_its_key_is_free_elsewhere(
     assert (second.status_code, second.content) == (201, first.content)
     assert second.headers["Location"] == first.headers["Location"]
     assert len((await client.get("/api/v1/items")).json()["items"]) == 1
-    bob = {"email": "bob@example.com", "full_name": "Bob"}
+    bob = user_data(email="bob@example.com")
     assert (await client.post("/api/v1/users", json=bob, headers=headers)).status_code == 201
 
 
@@ -99,6 +106,80 @@ async def test_items_are_listed_by_owner(client: AsyncClient, owner: dict[str, A
     assert [item["title"] for item in mine["items"]] == titles
     others = (await client.get("/api/v1/items", params={"owner_id": str(uuid4())})).json()
     assert others == {"items": [], "next_cursor": None}
+
+
+async def test_an_owners_items_are_searched_newest_first(
+    client: AsyncClient, owner: dict[str, Any]
+) -> None:
+    titles = ["Red lamp", "Desk", "Blue LAMP", "50% off", "lamp"]
+    for title in titles:
+        await create(client, owner, title)
+    stranger = await create_user(client, email="bob@example.com")
+    await create(client, stranger, "Bob's lamp")
+    found: list[str] = []
+    params = {"owner_id": owner["id"], "order": "newest", "title": "Lamp", "limit": 2}
+    while True:
+        page = (await client.get("/api/v1/items", params=params)).json()
+        found += [item["title"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert found == ["lamp", "Blue LAMP", "Red lamp"]
+    for title, expected in {"0% o": ["50% off"], "e_l": [], "%": ["50% off"]}.items():
+        page = (await client.get("/api/v1/items", params={"title": title})).json()
+        assert [item["title"] for item in page["items"]] == expected
+
+
+async def test_a_cursor_is_for_one_order(client: AsyncClient, owner: dict[str, Any]) -> None:
+    for title in ("lamp", "desk"):
+        await create(client, owner, title)
+    page = (await client.get("/api/v1/items", params={"limit": 1})).json()
+    params = {"cursor": page["next_cursor"], "order": "newest"}
+    refused = await client.get("/api/v1/items", params=params)
+    assert refused.status_code == 422
+    assert "not a cursor of this list" in refused.json()["detail"]
+
+
+@contextmanager
+def plans_of_items() -> Iterator[list[str]]:
+    """What PostgreSQL plans for each SELECT of items inside the block."""
+    plans: list[str] = []
+
+    def explain(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> None:
+        if statement.startswith("SELECT items."):
+            cursor.execute(f"EXPLAIN {statement}", parameters)
+            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+
+    event.listen(engine, "before_cursor_execute", explain)
+    yield plans
+    event.remove(engine, "before_cursor_execute", explain)
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_a_page_of_an_owners_items_is_read_by_its_index(
+    order: Literal["oldest", "newest"],
+) -> None:
+    owners = [make_user(email=f"{number}@example.com") for number in range(100)]
+    rows = [
+        {"id": uuid7(), "title": "item", "description": "", "owner_id": owner.id}
+        for owner in owners * 50
+    ]
+    with SessionLocal.begin() as session:
+        session.add_all(owners)
+        session.flush()
+        session.execute(insert(Item), rows)
+        session.execute(text("ANALYZE items"))
+    query = ItemQuery(owner_id=owners[0].id, title="item", order=order)
+    with SessionLocal() as session, plans_of_items() as plans:
+        # So few rows are as cheap to read and sort: what would many do?
+        for way in ("seqscan", "bitmapscan", "sort"):
+            session.execute(text(f"SET LOCAL enable_{way} = off"))
+        page = service.list_items(session, query)
+        service.list_items(session, query.model_copy(update={"cursor": page.next_cursor}))
+    assert len(plans) == 2
+    for plan in plans:
+        assert "using ix_items_owner_id_id" in plan
+        assert "Sort" not in plan
 
 
 @pytest.mark.parametrize("length", [1, 5])

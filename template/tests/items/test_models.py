@@ -4,10 +4,11 @@ from app.database import SessionLocal
 from app.items.models import Item
 from app.users.models import User
 from tests.conftest import Counting
+from tests.users.factories import make_user
 
 
 def test_one_to_many_and_many_to_one_set_both_sides() -> None:
-    user = User(email="ada@example.com", full_name="Ada")
+    user = make_user()
     lamp = Item(title="lamp", description="", owner=user)
     assert user.items == [lamp]
     desk = Item(title="desk", description="", owner=user)
@@ -18,7 +19,7 @@ def test_one_to_many_and_many_to_one_set_both_sides() -> None:
 
 def test_the_database_deletes_the_items_with_their_owner(counting: Counting) -> None:
     with SessionLocal.begin() as session:
-        user = User(email="ada@example.com", full_name="Ada")
+        user = make_user()
         session.add_all([Item(title=title, description="", owner=user) for title in ("a", "b")])
     with SessionLocal.begin() as session:
         user = session.get_one(User, user.id)

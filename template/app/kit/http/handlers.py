@@ -50,13 +50,13 @@ def explain(error: dict[str, Any]) -> FieldError:
 def handle_invalid_request(_: Request, error: RequestValidationError) -> Response:
     errors = error.errors()
     # FastAPI leaves the bytes alone where their Content-Type is no JSON.
-    if isinstance(error.body, bytes) and any(each["loc"] == ("body",) for each in errors):
+    if isinstance(error.body, bytes) and any(wrong["loc"] == ("body",) for wrong in errors):
         detail = "The body is not announced as JSON: send Content-Type: application/json."
         return problem(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, detail)
     return problem(
         status.HTTP_422_UNPROCESSABLE_CONTENT,
         "The request is not valid.",
-        errors=[explain(each) for each in errors[:MOST_ERRORS]],
+        errors=[explain(wrong) for wrong in errors[:MOST_ERRORS]],
     )
 
 

@@ -44,12 +44,14 @@ class RouteIndex(BaseRoute):
     """First of the routes: answers what one of them would have, and passes on all else."""
 
     def __init__(self, routes: list[BaseRoute]) -> None:
-        candidates = [Candidate(each) for each in iter_route_contexts(routes)]
-        beginnings = {each.beginning for each in candidates}
+        candidates = [Candidate(route) for route in iter_route_contexts(routes)]
+        beginnings = {candidate.beginning for candidate in candidates}
         # All that could match, in their order: the first that does is the one that answers.
         self.candidates = {
             beginning: [
-                each for each in candidates if beginning[: len(each.beginning)] == each.beginning
+                candidate
+                for candidate in candidates
+                if beginning[: len(candidate.beginning)] == candidate.beginning
             ]
             for beginning in beginnings
         }

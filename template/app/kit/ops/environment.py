@@ -25,7 +25,7 @@ def load(settings: type[Loaded]) -> Loaded:
         return settings()
     except ValidationError as error:
         wrong = [
-            "".join(f"{part}: ".upper() for part in each["loc"]) + f"{each['msg']}."
-            for each in error.errors()
+            "".join(f"{part}: ".upper() for part in problem["loc"]) + f"{problem['msg']}."
+            for problem in error.errors()
         ]
         raise SystemExit("\n".join([*wrong, "Set it in the environment or in .env."])) from None
