@@ -69,7 +69,7 @@ def served(service: Path, python: Environment, variables: dict[str, str]) -> Ite
     uvicorn = python.folder / "bin" / "uvicorn"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [uvicorn, "tests.faulty:app", "--port", str(port)],
+            [uvicorn, "tests.kit.faults.faulty:app", "--port", str(port)],
             cwd=service,
             env=variables,
             stderr=output,

@@ -93,13 +93,12 @@ def limits(settings: DatabaseSettings, read_only: bool) -> dict[str, str]:
     """What a connection starts with."""
     if settings.db_pooler:  # it refuses such parameters: ALTER ROLE sets them
         return {}
-    read = {"default_transaction_read_only": "on"} if read_only else {}
     return {
         "statement_timeout": f"{settings.db_statement_timeout}s",
         "lock_timeout": f"{settings.db_lock_timeout}s",
         "idle_in_transaction_session_timeout": f"{settings.db_idle_transaction_timeout}s",
         "timezone": "UTC",
-        **read,
+        **({"default_transaction_read_only": "on"} if read_only else {}),
     }
 
 
@@ -155,8 +154,7 @@ class AsyncpgConnection(asyncpg.Connection):  # type: ignore[misc]
         self.terminate()  # tells PostgreSQL, and does not wait for its answer
 
     def terminate(self) -> None:
-        if self._loop.is_closed():
-            # As TestClient leaves it: abort() would ask the event loop to close the socket.
+        if self._loop.is_closed():  # TestClient's: abort() would ask it to close the socket
             with suppress(AttributeError):  # a transport over TLS has no such method
                 self._transport._call_connection_lost(None)
         super().terminate()
@@ -219,8 +217,7 @@ def is_unsendable(error: BaseException) -> bool:
     return isinstance(error, ValueError)
 
 
-# What a statement returns is newer than what the session may have.
-NEWER = {"populate_existing": True}
+NEWER = {"populate_existing": True}  # what is returned is newer than what the session may have
 
 
 def insert_if_absent(
@@ -231,16 +228,14 @@ def insert_if_absent(
 
 def upsert(session: Session, model: type[Model], key: Values, changes: Values) -> Model:
     """Insert key and changes, or apply the changes to the row that is there."""
-    statement = insert_or_update(model, key, changes)
-    return session.scalars(statement, execution_options=NEWER).one()
+    return session.scalars(insert_or_update(model, key, changes), execution_options=NEWER).one()
 
 
 def upsert_where(
     session: Session, model: type[Model], key: Values, changes: Values, where: ColumnElement[bool]
 ) -> Model | None:
     """The same, but leave a row that does not fit as it is, and return nothing."""
-    statement = insert_or_update(model, key, changes, where)
-    return session.scalar(statement, execution_options=NEWER)
+    return session.scalar(insert_or_update(model, key, changes, where), execution_options=NEWER)
 
 
 def insert_or_update(
