@@ -22,7 +22,9 @@ MODULES: dict[str, Path] = {read["name_of"](path, TEMPLATE): path for path in PA
 
 def test_one_module_imports_a_driver() -> None:
     sources = {name: path.read_text("utf-8") for name, path in MODULES.items()}
-    users = [name for name, text in sources.items() if read["uses_a_driver"](read["imported"](text))]
+    users = [
+        name for name, text in sources.items() if read["uses_a_driver"](read["imported"](text))
+    ]
     assert users == [DIALECT]
 
 
@@ -38,6 +40,8 @@ def test_no_module_is_long() -> None:
 @pytest.mark.parametrize("model", sorted(name for name in MODULES if name.endswith(".models")))
 def test_a_model_is_imported_without_settings(environment: Environments, model: str) -> None:
     python = environment(oldest_python())
-    command = [python.folder / "bin" / "python", "-c", f"import {model}"]
-    imported = run(command, TEMPLATE, python.variables(ENV_FILE=os.devnull))
+    program = str(python.folder / "bin" / "python")
+    imported = run(
+        [program, "-c", f"import {model}"], TEMPLATE, python.variables(ENV_FILE=os.devnull)
+    )
     assert imported.returncode == 0, imported.stdout

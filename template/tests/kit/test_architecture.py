@@ -1,7 +1,4 @@
-"""Who imports whom in what the template keeps: app/kit, the modules beside it, Alembic's own.
-
-A team's features may import what they like.
-"""
+"""Which module imports which, of those that are the template's: a team's own may do otherwise."""
 
 import inspect
 import os
@@ -19,12 +16,9 @@ LONGEST = 250
 NAMELESS = {"utils", "helpers", "common"}
 
 
-def modules(root: Path = ROOT) -> dict[str, Path]:
-    kept = (*root.glob("app/*.py"), *root.glob("app/kit/**/*.py"), root / "migrations" / "env.py")
-    return {name_of(path, ROOT): path for path in kept}
-
-
-MODULES = modules()
+BESIDE = ("app/database.py", "app/doctor.py", "app/errors.py", "app/main.py", "app/settings.py")
+PATHS = [*ROOT.glob("app/kit/**/*.py"), *(ROOT / path for path in (*BESIDE, "migrations/env.py"))]
+MODULES = {name_of(path, ROOT): path for path in PATHS}
 IMPORTS = {name: imported(path.read_text("utf-8")) for name, path in MODULES.items()}
 
 
@@ -40,8 +34,8 @@ def test_the_imports_of_a_module_are_found() -> None:
 def test_the_kit_imports_nothing_of_the_service() -> None:
     for name in MODULES:
         if is_inside(name, "app.kit"):
-            others = {each for each in IMPORTS[name] if is_inside(each, "app")} - {"app"}
-            assert all(is_inside(each, "app.kit") for each in others), (name, others)
+            own = {other for other in IMPORTS[name] if is_inside(other, "app")} - {"app"}
+            assert all(is_inside(other, "app.kit") for other in own), (name, own)
 
 
 def test_one_module_imports_a_driver() -> None:
@@ -51,7 +45,7 @@ def test_one_module_imports_a_driver() -> None:
 
 def test_the_database_is_imported_by_one_name() -> None:
     for name, names in IMPORTS.items():
-        assert not any(each.startswith(f"{DIALECT}_") for each in names), name
+        assert not any(other.startswith(f"{DIALECT}_") for other in names), name
 
 
 def test_no_import_is_a_cycle() -> None:
@@ -108,11 +102,12 @@ def test_the_dialect_offers_its_contract() -> None:
     for name, member in members.items():
         expected = [*inspect.signature(member).parameters.values()][1:]
         offered = inspect.signature(getattr(database, name)).parameters
-        assert list(offered)[: len(expected)] == [each.name for each in expected], name
-        for each in expected:
-            assert offered[each.name].kind == each.kind, (name, each)
-            assert offered[each.name].default == each.default, (name, each)
-        assert all(each.default is not each.empty for each in [*offered.values()][len(expected) :])
+        assert list(offered)[: len(expected)] == [parameter.name for parameter in expected], name
+        for parameter in expected:
+            assert offered[parameter.name].kind == parameter.kind, (name, parameter)
+            assert offered[parameter.name].default == parameter.default, (name, parameter)
+        more = [*offered.values()][len(expected) :]
+        assert all(parameter.default is not parameter.empty for parameter in more), name
 
 
 def test_the_contract_is_of_functions_and_columns() -> None:
