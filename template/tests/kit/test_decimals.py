@@ -52,7 +52,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> None:
     describe_decimals()
 
 
-@pytest.mark.parametrize(("annotation", "texts", "limits"), DOCUMENTED, ids=str)
+@pytest.mark.parametrize(("annotation", "texts", "limits"), DOCUMENTED)
 def test_a_decimal_is_documented_as_what_is_accepted(
     annotation: Any, texts: set[str], limits: dict[str, float]
 ) -> None:
