@@ -39,7 +39,7 @@ def test_a_terminated_process_finishes_what_it_has_begun(alone: Server) -> None:
         answers = [threads.submit(client.post, path, params=sent) for path, sent in posts]
         wait_until(lambda: alone.connections() == 20)
         client.process.terminate()
-        assert {each.result().status_code for each in answers} == {201}
+        assert {answer.result().status_code for answer in answers} == {201}
         assert client.process.wait() == -signal.SIGTERM
     wait_until(lambda: alone.connections() == 0)
 
