@@ -313,7 +313,8 @@ def delete_items(service: Path) -> None:
         service,
         "no items",
         '    op.drop_table("items")\n',
-        '    op.create_table("items", sa.Column("owner_id", sa.Uuid()), sa.Column("id", sa.Uuid()))\n'
+        '    columns = [sa.Column(name, sa.Uuid()) for name in ("owner_id", "id")]\n'
+        '    op.create_table("items", *columns)\n'
         '    op.create_index("ix_items_owner_id_id", "items", ["owner_id", "id"])\n',
     )
 

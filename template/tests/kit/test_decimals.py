@@ -52,11 +52,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> None:
     describe_decimals()
 
 
-# Of no set, whose order differs between the processes of pytest-xdist.
-NAMES = [str(annotation) for annotation, _, _ in DOCUMENTED]
-
-
-@pytest.mark.parametrize(("annotation", "texts", "limits"), DOCUMENTED, ids=NAMES)
+@pytest.mark.parametrize(("annotation", "texts", "limits"), DOCUMENTED)
 def test_a_decimal_is_documented_as_what_is_accepted(
     annotation: Any, texts: set[str], limits: dict[str, float]
 ) -> None:
