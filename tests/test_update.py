@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import copier
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Environments, make_once
+from tests.conftest import Environments, Lived, make_once
 from tests.rendering import FOLDER, NOT_SLOW, ROOT, files, git, oldest_python, run, uv
 from tests.serving import serving
 from tests.team import STORIES, add_a_feature, delete_the_example
@@ -24,7 +23,6 @@ from tests.updating import (
     copy,
     flip,
     insert,
-    make_template,
     owned_by_the_template,
     read,
     release,
@@ -35,23 +33,6 @@ from tests.updating import (
 )
 
 PASSWORD = "open sesame"
-
-Lived = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def template(shared: Path) -> Path:
-    return make_once(shared / "versions", make_template)
-
-
-@pytest.fixture
-def service(template: Path, tmp_path: Path) -> Callable[..., Path]:
-    """A service of one version, committed."""
-
-    def service(version: str = NOW, name: str = FOLDER, **answers: str) -> Path:
-        return copy(template, tmp_path / name, version, **answers)
-
-    return service
 
 
 @pytest.fixture
@@ -263,7 +244,7 @@ def test_poe_update_refuses_what_is_not_committed(
     lived = service()
     (lived / "new.py").write_text("")
     refused = poe_update(lived, variables)
-    assert refused.returncode != 0
+    assert refused.returncode == 4
     assert "Commit or stash what is not committed, then update:\n  ?? new.py\n" in refused.stdout
     assert git(lived, "status", "--porcelain") == "?? new.py\n"
 
@@ -275,7 +256,7 @@ def test_poe_update_succeeds_and_says_that_a_revision_is_due(
     updated = poe_update(lived, variables)
     assert updated.returncode == 0, updated.stdout
     assert read(lived / "app" / "main.py").startswith("# future\n")
-    assert "A model changed: see whether a revision is due" in updated.stdout
+    assert "app/users/models.py: A model changed" in updated.stdout
     assert (lived / ".env").stat().st_mode & 0o777 == 0o600
 
 
@@ -287,8 +268,8 @@ def test_poe_update_fails_and_names_what_is_left_to_merge(
     path.write_text(f"# ours\n{read(path)}")
     save(lived, "Ours")
     updated = poe_update(lived, variables)
-    assert updated.returncode != 0
-    assert re.search(r"Merge by hand:\n  app/text\.py\n", updated.stdout)
+    assert updated.returncode == 3
+    assert re.search(r"Merge by hand:\n  app/text\.py: both sides changed", updated.stdout)
     tested = run(
         [uv(), "run", "--no-sync", "pytest", "-q", "tests/test_update.py"], lived, variables
     )

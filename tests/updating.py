@@ -108,6 +108,16 @@ def make_future(template: Path) -> None:
     (template / "copier.yml").write_text(question + kept, "utf-8")
 
 
+def invent(template: Path, folder: Path, **versions: Callable[[Path], object]) -> Path:
+    """The template with invented versions, each a change of NOW: `v10000` is 10000.0.0."""
+    shutil.copytree(template, folder, dirs_exist_ok=True)
+    for name, change in versions.items():
+        git(folder, "reset", "--quiet", "--hard", NOW)
+        change(folder)
+        release(folder, f"{name.removeprefix('v')}.0.0")
+    return folder
+
+
 def copy(template: Path, destination: Path, version: str, **answers: Any) -> Path:
     copier.run_copy(str(template), destination, answers, vcs_ref=version, **OPTIONS)
     commit(destination)

@@ -15,7 +15,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationStep
 from alembic.script import Script, ScriptDirectory
 
-from scripts.update import git
+from scripts.updating.git import lines
 
 ROOT = Path(__file__).parents[1]
 MAIN = ("origin/HEAD", "origin/main", "main")
@@ -31,13 +31,13 @@ def merged() -> set[str]:
     """The main branch's revisions, or on that branch itself those before its last commit."""
     if shutil.which("git") is None:
         return set()
-    bases = chain.from_iterable(git("merge-base", "HEAD", branch) for branch in MAIN)
+    bases = chain.from_iterable(lines("merge-base", "HEAD", branch) for branch in MAIN)
     if not (base := next(bases, "")):
         return set()
-    if [base] == git("rev-parse", "HEAD"):
+    if [base] == lines("rev-parse", "HEAD"):
         base += "^"
     listing = ("ls-tree", "-r", "--name-only", base, "migrations/versions")
-    return {*git("-c", "core.quotePath=false", *listing)}
+    return {*lines("-c", "core.quotePath=false", *listing)}
 
 
 def write_sql(config: Config, scripts: ScriptDirectory, revision: Script) -> str:
