@@ -15,8 +15,6 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationStep
 from alembic.script import Script, ScriptDirectory
 
-from scripts.updating.git import lines
-
 ROOT = Path(__file__).parents[1]
 MAIN = ("origin/HEAD", "origin/main", "main")
 EXCEPTION = re.compile("^# (squawk-ignore-file .+)", re.MULTILINE)
@@ -27,17 +25,22 @@ Change the revision, or except a rule in it, and say why:
     # squawk-ignore-file ban-drop-column"""
 
 
+def git(*args: str) -> list[str]:
+    done = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines()
+
+
 def merged() -> set[str]:
     """The main branch's revisions, or on that branch itself those before its last commit."""
     if shutil.which("git") is None:
         return set()
-    bases = chain.from_iterable(lines("merge-base", "HEAD", branch) for branch in MAIN)
+    bases = chain.from_iterable(git("merge-base", "HEAD", branch) for branch in MAIN)
     if not (base := next(bases, "")):
         return set()
-    if [base] == lines("rev-parse", "HEAD"):
+    if [base] == git("rev-parse", "HEAD"):
         base += "^"
     listing = ("ls-tree", "-r", "--name-only", base, "migrations/versions")
-    return {*lines("-c", "core.quotePath=false", *listing)}
+    return {*git("-c", "core.quotePath=false", *listing)}
 
 
 def write_sql(config: Config, scripts: ScriptDirectory, revision: Script) -> str:
