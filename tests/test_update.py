@@ -10,7 +10,6 @@ from pathlib import Path
 import copier
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
-from hypothesis import strategies as st
 
 from tests.conftest import Environments, Lived, make_once
 from tests.rendering import FOLDER, NOT_SLOW, ROOT, files, git, oldest_python, run, uv
@@ -19,8 +18,11 @@ from tests.team import STORIES, add_a_feature, delete_the_example
 from tests.updating import (
     NOW,
     OPTIONS,
+    Edit,
     conflicts,
     copy,
+    edit,
+    edits,
     flip,
     insert,
     owned_by_the_template,
@@ -100,38 +102,6 @@ def test_a_service_passes_its_tests_after_the_update(
     assert tested.returncode == 0, tested.stdout
 
 
-edits = st.lists(
-    st.tuples(
-        st.sampled_from(["append", "insert", "change", "delete", "rename", "add"]),
-        st.integers(0, 10**6),
-        st.integers(0, 10**6),
-    ),
-    min_size=1,
-    max_size=12,
-)
-
-
-def edit(service: Path, operation: str, which: int, where: int) -> None:
-    names = sorted(set(owned_by_the_template()) & files(service) - {".copier-answers.yml"})
-    path = service / names[which % len(names)]
-    line = f"# the team's {operation} {which} {where}"
-    lines = read(path).splitlines(keepends=True)
-    at = where % (len(lines) + 1)
-    match operation:
-        case "append":
-            path.write_text("".join([*lines, f"{line}\n"]))
-        case "insert":
-            path.write_text("".join([*lines[:at], f"{line}\n", *lines[at:]]))
-        case "change":
-            path.write_text("".join([*lines[:at], f"{line}\n", *lines[at + 1 :]]))
-        case "delete":
-            path.unlink()
-        case "rename":
-            path.rename(path.with_name(f"renamed-{where}-{path.name}"))
-        case "add":
-            path.with_name(f"added-{where}.py").write_text(f"{line}\n")
-
-
 @settings(
     max_examples=8,
     deadline=None,
@@ -141,7 +111,7 @@ def edit(service: Path, operation: str, which: int, where: int) -> None:
 )
 @given(history=edits)
 def test_no_history_loses_a_line(
-    template: Path, shared: Path, tmp_path: Path, history: list[tuple[str, int, int]]
+    template: Path, shared: Path, tmp_path: Path, history: list[Edit]
 ) -> None:
     note(str(history))
     untouched = make_once(shared / "untouched", lambda folder: copy(template, folder, NOW))

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -111,9 +112,42 @@ SMUDGE = """\
 #!/bin/sh
 number=$(($(cat "$COUNT" 2>/dev/null || echo 0) + 1))
 echo $number > "$COUNT"
-[ "$number" != "$STOP_AT" ] || kill -KILL $(cat "$PYTHON") 0
+[ "$number" != "$STOP_AT" ] || eval "$STOP"
 exec cat
 """
+KILL = 'kill -KILL $(cat "$PYTHON") 0'
+
+
+def stop_at_a_file(service: Path, folder: Path, at: int, stop: str) -> dict[str, str]:
+    """The variables with which git, writing the files, comes to `stop` at one of them."""
+    executable(folder / "smudge", SMUDGE)
+    (service / ".git" / "info" / "attributes").write_text("*.py filter=stop\n")
+    git(service, "config", "filter.stop.smudge", str(folder / "smudge"))
+    git(service, "config", "filter.stop.clean", "cat")
+    git(service, "config", "filter.stop.required", "true")
+    return {
+        "PYTHON": str(folder / "python"),
+        "COUNT": str(folder / "count"),
+        "STOP_AT": str(at),
+        "STOP": stop,
+    }
+
+
+def go_on(service: Path) -> None:
+    git(service, "config", "--remove-section", "filter.stop")
+    (service / ".git" / "info" / "attributes").unlink()
+
+
+def test_a_disk_that_is_full_in_the_midst_of_the_files(
+    lived: Path, recorded: Recorded, tmp_path: Path
+) -> None:
+    before = contents(lived)
+    variables = recorded.environment() | stop_at_a_file(lived, tmp_path, 30, "exit 1")
+    failed = poe(lived, variables)
+    assert failed.returncode == 1
+    assert re.search("`git read-tree` failed: .*\nNothing was changed.", failed.stdout, re.DOTALL)
+    go_on(lived)
+    check_whole(lived, before, failed.stdout)
 
 
 @pytest.mark.parametrize("at", [1, 60])
@@ -122,23 +156,14 @@ def test_in_the_midst_of_the_files(
 ) -> None:
     """git and `poe update` are killed while git writes one file after the other."""
     before = contents(lived)
-    executable(tmp_path / "smudge", SMUDGE)
-    (lived / ".git" / "info" / "attributes").write_text("*.py filter=stop\n")
-    git(lived, "config", "filter.stop.smudge", str(tmp_path / "smudge"))
-    python = tmp_path / "python"
-    variables = recorded.environment() | {
-        "PYTHON": str(python),
-        "COUNT": str(tmp_path / "count"),
-        "STOP_AT": str(at),
-    }
-    update = f"echo $$ > {python}; exec {sys.executable} -m scripts.update"
+    variables = recorded.environment() | stop_at_a_file(lived, tmp_path, at, KILL)
+    update = f"echo $$ > {tmp_path / 'python'}; exec {sys.executable} -m scripts.update"
     killed = run(["sh", "-c", update], lived, variables)
     assert killed.returncode == -signal.SIGKILL, killed.stdout
-    git(lived, "config", "--unset", "filter.stop.smudge")
+    go_on(lived)
     assert contents(lived) != before
     (lived / "app" / "main.py").write_text("# written meanwhile\n")
     assert restored(lived, recorded.environment())
-    (lived / ".git" / "info" / "attributes").unlink()
     check_whole(lived, before, killed.stdout)
     saved = lived / ".git" / "template-update-saved" / "app" / "main.py"
     assert saved.read_text() == "# written meanwhile\n"

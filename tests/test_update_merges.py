@@ -6,11 +6,26 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+
 from tests.commanding import Recorded, record, report
 from tests.conftest import Lived, make_once
 from tests.rendering import FOLDER, RUFF, files, run
 from tests.team import STORIES
-from tests.updating import conflicts, copy, invent, read, save, written
+from tests.updating import (
+    NOW,
+    Edit,
+    conflicts,
+    copy,
+    edit,
+    edits,
+    invent,
+    owned_by_the_template,
+    read,
+    save,
+    written,
+)
 
 STYLE = """\
 line-length = 79
@@ -92,6 +107,51 @@ def test_a_team_with_carriage_returns_has_no_conflicts(service: Lived, recorded:
         assert content.count(b"\r\n") == content.count(b"\n"), name
 
 
+@pytest.mark.parametrize("story", STORIES)
+def test_the_future_reaches_a_team_by_poe_update(
+    service: Lived, recorded: Recorded, story: str
+) -> None:
+    lived = service()
+    before = shutil.copytree(lived, lived.with_name("before"))
+    for chapter in STORIES[story]:
+        chapter(lived)
+    team = written(before, lived)
+    save(lived, "Ours")
+    said = report(lived, recorded.environment())
+    tell(f"{story}, by poe update", lived, team.lost(lived))
+    assert (said["code"], said["left"], team.lost(lived)) == (0, [], [])
+    for name in set(owned_by_the_template()) - team.gone - {".copier-answers.yml"}:
+        assert read(lived / name).startswith("# future\n") is (name != ".editorconfig"), name
+
+
+@settings(
+    max_examples=5,
+    deadline=None,
+    print_blob=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(history=edits)
+def test_no_history_loses_a_line_by_poe_update(
+    template: Path, recorded: Recorded, shared: Path, tmp_path: Path, history: list[Edit]
+) -> None:
+    note(str(history))
+    untouched = make_once(shared / "untouched", lambda folder: copy(template, folder, NOW))
+    lived = tmp_path / FOLDER
+    shutil.rmtree(lived, ignore_errors=True)
+    shutil.copytree(untouched, lived)
+    for each in history:
+        edit(lived, *each)
+    # What updates must itself run.
+    shutil.rmtree(lived / "scripts")
+    shutil.copytree(untouched / "scripts", lived / "scripts")
+    team = written(untouched, lived)
+    save(lived, "Ours")
+    said = report(lived, recorded.environment())
+    assert said["code"] == (3 if said["left"] else 0), said
+    assert team.lost(lived) == []
+
+
 CHECKOUT, SETUP = "actions/checkout", "astral-sh/setup-uv"
 
 
@@ -151,6 +211,7 @@ def test_a_year_of_dependabot_has_no_conflicts(
     lived = Path(shutil.copytree(pair / "first" / FOLDER, tmp_path / FOLDER))
     dependabot(lived)
     save(lived, "A year")
+    (lived / "uv.lock").write_text("version = 1\n")  # as `uv run` leaves it, where none is kept
     said = report(lived, Recorded(pair).environment())
     tell("Dependabot", lived, [])
     assert (said["code"], said["left"]) == (0, [])

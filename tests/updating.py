@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import copier
 from copier import VcsRef
+from hypothesis import strategies as st
 
 from tests.rendering import ROOT, commit, copy_source, files, git
 
@@ -189,3 +190,36 @@ def remove_line(path: Path, line: str) -> None:
     text = path.read_text("utf-8")
     assert text.count(f"{line}\n") == 1, (path, line)
     path.write_text(text.replace(f"{line}\n", ""), "utf-8")
+
+
+Edit = tuple[str, int, int]
+edits = st.lists(
+    st.tuples(
+        st.sampled_from(["append", "insert", "change", "delete", "rename", "add"]),
+        st.integers(0, 10**6),
+        st.integers(0, 10**6),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def edit(service: Path, operation: str, which: int, where: int) -> None:
+    names = sorted(set(owned_by_the_template()) & files(service) - {".copier-answers.yml"})
+    path = service / names[which % len(names)]
+    line = f"# the team's {operation} {which} {where}"
+    lines = read(path).splitlines(keepends=True)
+    at = where % (len(lines) + 1)
+    match operation:
+        case "append":
+            path.write_text("".join([*lines, f"{line}\n"]))
+        case "insert":
+            path.write_text("".join([*lines[:at], f"{line}\n", *lines[at:]]))
+        case "change":
+            path.write_text("".join([*lines[:at], f"{line}\n", *lines[at + 1 :]]))
+        case "delete":
+            path.unlink()
+        case "rename":
+            path.rename(path.with_name(f"renamed-{where}-{path.name}"))
+        case "add":
+            path.with_name(f"added-{where}.py").write_text(f"{line}\n")

@@ -1,5 +1,6 @@
 """The template's two versions, as Copier renders them from the answers of this service."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -100,7 +101,8 @@ def render_old(folder: Path, work: Path, *, quiet: bool) -> None:
 
 def commit(folder: Path) -> None:
     who = ("-c", "user.name=update", "-c", "user.email=update@localhost")
-    how = ("-c", "commit.gpgsign=false", "-c", "core.hooksPath=", "commit", "--quiet")
+    hooks = f"core.hooksPath={os.devnull}"
+    how = ("-c", "commit.gpgsign=false", "-c", hooks, "commit", "--quiet")
     git("init", "--quiet", cwd=folder)
     git("add", "--force", "--all", cwd=folder)
     git(*who, *how, "--no-verify", "--message=old", cwd=folder)
