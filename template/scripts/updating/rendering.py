@@ -59,6 +59,8 @@ def run_copier(folder: Path, *args: str, quiet: bool) -> str:
 def explain(said: str, code: int) -> None:
     last = said.splitlines()[-1]
     reason = re.sub(r"^(?:[\w.]+(?:Error|Exception)): ", "", last)
+    if "Execution stopped by user" in last:
+        raise KeyboardInterrupt
     if re.search(UNREACHABLE, said, re.IGNORECASE):
         raise Failed(
             f"The template cannot be read from {source()[0]} ({reason}). Where it has moved, write"
