@@ -217,7 +217,7 @@ def test_what_poe_update_does_not_take_is_one_sentence(lived: Path, args: list[s
     assert refused.stdout.count("\n") == 1
 
 
-OLD_GIT = '#!/bin/sh\necho "git version 2.11.0"\n'
+OLD_GIT = '#!/bin/sh\n[ "$1" = version ] || exit 128\necho "git version 2.11.0"\n'
 DISTRUST = """\
 #!/bin/sh
 [ "$1" != version ] || { echo "git version 2.40.0"; exit; }

@@ -179,7 +179,7 @@ def test_what_the_workflow_runs_is_pinned(render: Render) -> None:
     workflow = read(render() / ".github" / "workflows" / "template.yml")
     for action in re.findall("uses: (.+)", workflow):
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", action)
-    script = read(ROOT / "template" / "scripts" / "updating" / "rendering.py")
+    script = read(ROOT / "template" / "scripts" / "updating" / "copier.py")
     copier = re.findall(r"copier==[\d.]+", f"{workflow}{script}")
     assert len(copier) == 2
     assert len(set(copier)) == 1

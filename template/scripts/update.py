@@ -9,17 +9,19 @@ from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
-from scripts.updating import bringing, journal
+from scripts.updating import journal
 from scripts.updating.answers import FILE, check_answers, read_answers, read_word, tell_answers
-from scripts.updating.bringing import Stopped, bring_over, changes_between, with_prefix
+from scripts.updating.bringing import bring_over, changes_between, with_prefix
 from scripts.updating.checks import check_ready
 from scripts.updating.git import Failed, Refused, git_path, lines, require_repository, text
 from scripts.updating.locking import relock
-from scripts.updating.merging import Finding, Merger
+from scripts.updating.merging import Merger
 from scripts.updating.moving import find_moves, move
 from scripts.updating.options import Options, read_options
 from scripts.updating.rendering import Rendered, render
 from scripts.updating.report import Outcome
+from scripts.updating.results import Finding
+from scripts.updating.signals import Stopped, deferred, stop_on_signals
 from scripts.updating.trees import Tree, head_tree, list_tree, prefix, write_tree
 
 
@@ -81,7 +83,7 @@ def restore() -> Outcome:
     written = journal.read_journal()
     if written is None:
         return Outcome("merged", "No update is half done: there is nothing to restore.")
-    with bringing.deferred():
+    with deferred():
         saved = journal.restore(written)
     kept = [Finding(str(path), "it was changed since", "a copy of what it was") for path in saved]
     return Outcome("merged", "Everything is as it was before the update.", notes=tuple(kept))
@@ -103,7 +105,7 @@ def run(options: Options) -> Outcome:
 
 
 def main() -> None:
-    bringing.stop_on_signals()
+    stop_on_signals()
     options = read_options(sys.argv[1:])
     outcome = run(options)
     print(outcome.as_json() if options.json else outcome.as_text())

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 from scripts.updating.git import ENVIRONMENT, lines
-from scripts.updating.merging import Finding
+from scripts.updating.results import Finding
 from scripts.updating.trees import Entry, Tree, read_blobs, top, write_blobs
 
 KEPT = {"pyproject.toml", "uv.lock", "uv.toml"}

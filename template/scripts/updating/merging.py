@@ -1,40 +1,13 @@
 """Three-way merge of the files of a service: fewer conflicts than git has, and none hidden."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 from scripts.updating.formatting import format_files
-from scripts.updating.trees import Entry, Tree, merge_file, read_blobs, write_blobs
-from scripts.updating.versions import align_versions
-
-Stages = tuple[Entry | None, Entry | None, Entry | None]
-
-
-class Finding(NamedTuple):
-    """A path that wants somebody's look: the reason, and what to do."""
-
-    path: str
-    why: str
-    do: str
-
-
-class Merged(NamedTuple):
-    """What comes out: the files, what is left to merge with its three sides, what to know."""
-
-    tree: Tree
-    stages: dict[str, Stages]
-    left: list[Finding]
-    notes: list[Finding]
-
-
-class Sides(NamedTuple):
-    """One file on the three sides, with line feeds."""
-
-    base: bytes
-    ours: bytes
-    theirs: bytes
+from scripts.updating.results import Finding, Merged
+from scripts.updating.texts import Sides, attempts, first_clean, has_crlf, to_line_feeds
+from scripts.updating.trees import Entry, Tree, read_blobs, write_blobs
 
 
 class Merger:
@@ -185,40 +158,3 @@ class Merger:
         if ours is None or (base and theirs and base.mode == ours.mode):
             return theirs.mode if theirs else "100644"
         return ours.mode
-
-
-def attempts(plain: Sides, formatted: Sides | None) -> Iterator[Sides]:
-    """The ways to merge a file, the best first."""
-    if formatted is None:
-        yield plain
-    elif formatted.ours == plain.ours:
-        yield formatted
-        yield plain
-    else:
-        yield plain
-        yield formatted
-
-
-def first_clean(folder: Path, tries: Iterator[Sides], *, aligned: bool) -> tuple[bytes, bool]:
-    """The first way that leaves nothing to merge, or else what the best one leaves."""
-    worst: tuple[bytes, bool] | None = None
-    for sides in tries:
-        result, clean = merge_file(folder, *(align(sides) if aligned else sides))
-        if clean:
-            return result, True
-        worst = worst or (result, False)
-    return worst or (b"", False)
-
-
-def align(sides: Sides) -> Sides:
-    """Bytes that are no UTF-8 come out as they went in."""
-    texts = align_versions(*(side.decode(errors="surrogateescape") for side in sides))
-    return Sides(*(each.encode(errors="surrogateescape") for each in texts))
-
-
-def has_crlf(content: bytes) -> bool:
-    return 2 * content.count(b"\r\n") > content.count(b"\n")
-
-
-def to_line_feeds(content: bytes) -> bytes:
-    return content.replace(b"\r\n", b"\n") if has_crlf(content) else content

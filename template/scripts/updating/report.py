@@ -3,7 +3,7 @@
 import json
 from typing import NamedTuple
 
-from scripts.updating.merging import Finding
+from scripts.updating.results import Finding
 
 CODES = {"merged": 0, "failed": 1, "left": 3, "refused": 4}
 
