@@ -71,24 +71,33 @@ def carriage_returns(service: Path) -> None:
         (service / name).write_bytes(content.replace(b"\n", b"\r\n"))
 
 
+def change_lines_everywhere(template: Path) -> None:
+    """A longer name on many lines, so that some break elsewhere."""
+    for path in (template / "template" / "app").rglob("*.py"):
+        path.write_text(re.sub(r"\b(response|statement|message)\b", r"\1_of_it", read(path)))
+
+
 def test_a_team_that_formats_differently_has_no_conflicts(
-    service: Lived, recorded: Recorded
+    template: Path, shared: Path, tmp_path: Path
 ) -> None:
-    lived = service()
-    all_of_it(lived)
+    pair = make_once(
+        shared / "lines",
+        lambda folder: make_pair(template, folder, unchanged, change_lines_everywhere),
+    )
+    lived = Path(shutil.copytree(pair / "first" / FOLDER, tmp_path / FOLDER))
     plain = shutil.copytree(lived, lived.with_name("plain"))
+    format_differently(plain)
+    all_of_it(lived)
     format_differently(lived)
     before = shutil.copytree(lived, lived.with_name("before"))
     save(lived, "Ours")
-    said = report(lived, recorded.environment())
-    team = written(plain, before)
-    lost = [x for x in team.lost(lived) if "from app" not in x and "import" not in x]
+    said = report(lived, Recorded(pair).environment())
+    lost = written(plain, before).lost(lived)
     tell("another format", lived, lost)
     assert (said["code"], said["left"], lost) == (0, [], [])
     assert ruff(lived, "format", "--check") == ""
     assert ruff(lived, "check", "--select=I") == ""
-    assert read(lived / "app" / "main.py").startswith("# future\n")
-    assert read(lived / "app" / "audit" / "service.py")
+    assert any("message_of_it" in read(path) for path in (lived / "app").rglob("*.py"))
 
 
 def test_a_team_with_carriage_returns_has_no_conflicts(service: Lived, recorded: Recorded) -> None:

@@ -18,6 +18,7 @@ GH = '#!/bin/sh\necho "$*" >> "$LOG"\n[ "$2" != create ] || [ -z "$OPEN" ]\n'
 UV = """\
 #!/bin/sh
 shift 3
+[ -n "$UV_FROZEN" ] || echo "version = 1" > uv.lock
 exec "$PYTHON" -m scripts.update "$@"
 """
 CASE = 'case " $* " in\n'
