@@ -10,9 +10,12 @@ import copier
 import pytest
 from filelock import FileLock
 
+from tests.commanding import Recorded, record
 from tests.rendering import FOLDER, SETTINGS, clean_environment, commit, copy_source, run, uv
+from tests.updating import NOW, copy, make_template
 
 Render = Callable[..., Path]
+Lived = Callable[..., Path]
 
 
 class Environment(NamedTuple):
@@ -121,3 +124,25 @@ def environment(shared: Path, render: Render) -> Environments:
         return Environment(python, folder.with_name(f"{folder.name}-venv"), lock)
 
     return environment
+
+
+@pytest.fixture(scope="session")
+def template(shared: Path) -> Path:
+    """The template as a repository with every released version, this one and an invented one."""
+    return make_once(shared / "versions", make_template)
+
+
+@pytest.fixture
+def service(template: Path, tmp_path: Path) -> Lived:
+    """A service of one version, committed."""
+
+    def service(version: str = NOW, name: str = FOLDER, **answers: str) -> Path:
+        return copy(template, tmp_path / name, version, **answers)
+
+    return service
+
+
+@pytest.fixture(scope="session")
+def recorded(template: Path, shared: Path) -> Recorded:
+    """From this version to the invented one, without Copier's time."""
+    return Recorded(make_once(shared / "recorded", lambda folder: record(template, folder)))

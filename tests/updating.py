@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import copier
 from copier import VcsRef
+from hypothesis import strategies as st
 from packaging.version import Version
 
 from tests.rendering import ROOT, commit, copy_source, files, git
@@ -115,6 +116,16 @@ def make_future(template: Path) -> None:
     (template / "copier.yml").write_text(question + kept, "utf-8")
 
 
+def invent(template: Path, folder: Path, **versions: Callable[[Path], object]) -> Path:
+    """The template with invented versions, each a change of NOW: `v10000` is 10000.0.0."""
+    shutil.copytree(template, folder, dirs_exist_ok=True)
+    for name, change in versions.items():
+        git(folder, "reset", "--quiet", "--hard", NOW)
+        change(folder)
+        release(folder, f"{name.removeprefix('v')}.0.0")
+    return folder
+
+
 def copy(template: Path, destination: Path, version: str, **answers: Any) -> Path:
     copier.run_copy(str(template), destination, answers, vcs_ref=version, **OPTIONS)
     commit(destination)
@@ -186,3 +197,36 @@ def remove_line(path: Path, line: str) -> None:
     text = path.read_text("utf-8")
     assert text.count(f"{line}\n") == 1, (path, line)
     path.write_text(text.replace(f"{line}\n", ""), "utf-8")
+
+
+Edit = tuple[str, int, int]
+edits = st.lists(
+    st.tuples(
+        st.sampled_from(["append", "insert", "change", "delete", "rename", "add"]),
+        st.integers(0, 10**6),
+        st.integers(0, 10**6),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def edit(service: Path, operation: str, which: int, where: int) -> None:
+    names = sorted(set(owned_by_the_template()) & files(service) - {".copier-answers.yml"})
+    path = service / names[which % len(names)]
+    line = f"# the team's {operation} {which} {where}"
+    lines = read(path).splitlines(keepends=True)
+    at = where % (len(lines) + 1)
+    match operation:
+        case "append":
+            path.write_text("".join([*lines, f"{line}\n"]))
+        case "insert":
+            path.write_text("".join([*lines[:at], f"{line}\n", *lines[at:]]))
+        case "change":
+            path.write_text("".join([*lines[:at], f"{line}\n", *lines[at + 1 :]]))
+        case "delete":
+            path.unlink()
+        case "rename":
+            path.rename(path.with_name(f"renamed-{where}-{path.name}"))
+        case "add":
+            path.with_name(f"added-{where}.py").write_text(f"{line}\n")
