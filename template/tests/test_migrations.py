@@ -4,8 +4,6 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from app import database, settings
-
 
 def check(alembic_config: Config) -> None:
     try:
@@ -30,13 +28,3 @@ def test_every_revision_goes_up_down_and_up_again(alembic_config: Config) -> Non
         command.downgrade(alembic_config, "-1")
         command.upgrade(alembic_config, revision.revision)
     check(alembic_config)
-
-
-def test_no_migration_goes_through_a_pooler(
-    alembic_config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pooled = settings.settings.model_copy(update={"db_pooler": True})
-    monkeypatch.setattr(settings, "settings", pooled)
-    monkeypatch.setattr(database, "DIRECT_DATABASE_URL", database.SQLALCHEMY_DATABASE_URL)
-    with pytest.raises(SystemExit, match="DB_DIRECT_HOST"):
-        command.current(alembic_config)

@@ -35,7 +35,7 @@ class Timestamp(DateTime):
         super().__init__(timezone)
 
 
-NOW = func.now()
+NOW: ColumnElement[Any] = func.now()
 Document = JSONB
 
 # One process migrates at a time; the lock ends with its connection.
@@ -175,6 +175,13 @@ class AsyncpgConnection(asyncpg.Connection):  # type: ignore[misc]
 
     async def close(self, **_: Any) -> None:
         self.terminate()  # tells PostgreSQL, and does not wait for its answer
+
+    def terminate(self) -> None:
+        if self._loop.is_closed():
+            # As TestClient leaves it: abort() would ask the event loop to close the socket.
+            with suppress(AttributeError):  # a transport over TLS has no such method
+                self._transport._call_connection_lost(None)
+        super().terminate()
 
     def is_closed(self) -> bool:
         # A connection lives in one event loop: in another, such as TestClient's, it is of no use.

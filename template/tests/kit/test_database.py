@@ -19,10 +19,8 @@ from app.database import (
     read_rows,
 )
 from app.kit.db.dialect import sqlstate
-from app.kit.ops.environment import load
-from app.settings import PROJECT, Settings, settings
-from app.users.models import Group
-from scripts import postgres
+from app.settings import PROJECT, settings
+from tests.kit.things import Thing
 
 SETTINGS = text(
     "SELECT name, setting FROM pg_settings WHERE name IN ('application_name', 'statement_timeout',"
@@ -46,37 +44,37 @@ async def test_both_engines_set_the_same_limits() -> None:
         assert dict(result.all()) == EXPECTED
 
 
-def add_group(session: Session) -> None:
-    session.add(Group(name="staff"))
+def add_thing(session: Session) -> None:
+    session.add(Thing(name="a lamp"))
     session.flush()
 
 
-def insert_group(connection: Connection) -> None:
-    connection.execute(insert(Group).values(id=uuid7(), name="staff"))
+def insert_thing(connection: Connection) -> None:
+    connection.execute(insert(Thing).values(id=uuid7(), name="a lamp"))
 
 
 async def test_a_write_through_a_read_session_is_refused() -> None:
     with pytest.raises(DBAPIError) as refusal, ReadSessionLocal.begin() as session:
-        add_group(session)
+        add_thing(session)
     assert sqlstate(refusal.value) == READ_ONLY
     with pytest.raises(DBAPIError) as refusal:
         async with AsyncReadSessionLocal.begin() as async_session:
-            await async_session.run_sync(add_group)
+            await async_session.run_sync(add_thing)
     assert sqlstate(refusal.value) == READ_ONLY
 
 
 async def test_a_write_by_read_or_by_read_rows_is_refused() -> None:
     with pytest.raises(DBAPIError) as refusal:
-        read(add_group)
+        read(add_thing)
     assert sqlstate(refusal.value) == READ_ONLY
     with pytest.raises(DBAPIError) as refusal:
-        read_rows(insert_group)
+        read_rows(insert_thing)
     assert sqlstate(refusal.value) == READ_ONLY
     with pytest.raises(DBAPIError) as refusal:
-        await async_read(add_group)
+        await async_read(add_thing)
     assert sqlstate(refusal.value) == READ_ONLY
     with pytest.raises(DBAPIError) as refusal:
-        await async_read_rows(insert_group)
+        await async_read_rows(insert_thing)
     assert sqlstate(refusal.value) == READ_ONLY
 
 
@@ -87,47 +85,5 @@ def test_the_urls_name_their_drivers() -> None:
 
 def test_one_registry_holds_every_model() -> None:
     assert Base.registry is model_registry
-    assert {"users", "groups", "profiles"} <= model_registry.metadata.tables.keys()
-
-
-def test_the_password_is_in_no_representation() -> None:
-    password = settings.db_password.get_secret_value()
-    shown = f"{settings!r} {engine!r} {async_engine!r} {SQLALCHEMY_DATABASE_URL}"
-    assert password not in shown
-
-
-def test_the_postgresql_of_development_is_asked_whatever_else_env_names(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    there = {"DB_POOLER": "true", "DB_REPLICA_HOST": "there", "DB_SSL_MODE": "require"}
-    direct = {"DB_DIRECT_HOST": "there", "DB_DIRECT_PORT": "1"}
-    here = postgres.environment(SQLALCHEMY_DATABASE_URL.set(port=2))
-    for name, value in {**there, **direct, **here}.items():
-        monkeypatch.setenv(name, value)
-    loaded = load(Settings)
-    assert (loaded.db_port, loaded.db_direct_port) == (2, 2)
-    assert loaded.db_host == loaded.db_direct_host == postgres.HOST
-    assert not loaded.db_pooler
-    assert not loaded.db_replica_host
-    assert loaded.db_ssl_mode == "disable"
-
-
-def test_a_wrong_setting_is_named_in_a_sentence_without_its_value(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("DB_PORT", "correct-horse")
-    monkeypatch.setenv("DB_PASSWORD", "")
-    with pytest.raises(SystemExit) as refusal:
-        load(Settings)
-    message = str(refusal.value)
-    assert "DB_PORT: Input should be a valid integer" in message
-    assert "DB_PASSWORD: " in message
-    assert "correct-horse" not in message
-
-
-def test_a_request_must_have_more_time_than_connecting_takes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("REQUEST_TIMEOUT", "2")
-    with pytest.raises(SystemExit, match="REQUEST_TIMEOUT must exceed DB_CONNECT_TIMEOUT"):
-        load(Settings)
+    assert Base.metadata is model_registry.metadata
+    assert "idempotency_keys" in model_registry.metadata.tables

@@ -8,19 +8,20 @@ from sqlalchemy import literal, select
 from app.database import AsyncSessionDep, SessionDep
 from app.kit.http.handlers import add_error_handlers
 from tests.conftest import connect
-from tests.test_errors import ADA, check
+from tests.kit.problems import check
+from tests.kit.things import LAMP
 
 
 @pytest.mark.parametrize("character", ["x", "🎉"])
 @pytest.mark.parametrize(
-    ("path", "field", "longest"),
-    [("", "full_name", 200), ("/profile", "bio", 2000), ("/groups/{}", "name", 100)],
+    ("below", "field", "longest"),
+    [("", "name", 200), ("/note", "text", 2000), ("/parts/{}", "name", 100)],
 )
 async def test_a_text_may_be_as_long_as_its_column(
-    client: AsyncClient, character: str, path: str, field: str, longest: int
+    client: AsyncClient, path: str, character: str, below: str, field: str, longest: int
 ) -> None:
-    user = (await client.post("/api/v1/users", json=ADA)).json()
-    method, url = "PUT" if path else "PATCH", f"/api/v1/users/{user['id']}{path}"
+    created = await client.post(path, json=LAMP)
+    method, url = "PUT" if below else "PATCH", created.headers["Location"] + below
     text = character * longest
     stored = await client.request(method, url.format(text), json={field: text})
     assert stored.status_code == 200, stored.text
@@ -55,13 +56,15 @@ async def test_a_text_that_no_schema_has_checked_is_refused_on_both_engines(text
     ["A\x00a", "A\x07a", "A\na", "A\x7fa", "A\x85a", "A\u2028a", " A", "A ", "A\n", "\ufeff", " "],
     ids=ascii,
 )
-async def test_a_name_is_one_line_without_spaces_around_it(client: AsyncClient, name: str) -> None:
-    response = await client.post("/api/v1/users", json=ADA | {"full_name": name})
+async def test_a_name_is_one_line_without_spaces_around_it(
+    client: AsyncClient, path: str, name: str
+) -> None:
+    response = await client.post(path, json={"name": name})
     (error,) = check(response, 422)["errors"]
-    assert error["pointer"] == "/body/full_name"
+    assert error["pointer"] == "/body/name"
     assert error["detail"].startswith("This must be one line")
 
 
-async def test_a_group_with_a_nul_in_its_name_is_refused(client: AsyncClient) -> None:
-    user = (await client.post("/api/v1/users", json=ADA)).json()
-    check(await client.put(f"/api/v1/users/{user['id']}/groups/a%00b"), 422)
+async def test_a_nul_in_a_path_is_refused(client: AsyncClient, path: str) -> None:
+    created = await client.post(path, json=LAMP)
+    check(await client.put(f"{created.headers['Location']}/parts/a%00b"), 422)

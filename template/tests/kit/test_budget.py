@@ -6,13 +6,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import main
 from app.database import ASYNC_SQLALCHEMY_DATABASE_URL
-from app.settings import settings
 from scripts import postgres
 from tests.conftest import wait_for_background
-
-unpooled = pytest.mark.skipif(
-    settings.db_pooler, reason="PostgreSQL lets in a pooler, which shares what it opens"
-)
+from tests.kit.marks import unpooled
 
 
 async def start(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""What a process of its own writes, against a database that has not been migrated."""
+"""What a process of its own writes, with a database that has not been migrated."""
 
 import json
 import time
@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from app.kit.http.access_log import access_logger
-from tests.conftest import serving
+from tests.serving import serving
 
 SECRET = "correct-horse"
 Lines = list[dict[str, Any]]
@@ -25,7 +25,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(log: Path) -> Iterator[httpx2.Client]:
     environment = {"DB_NAME": "postgres", "LOG_JSON": "true"}
-    with serving(log=log, environment=environment) as client:
+    with serving(app="tests.kit.service:app", log=log, environment=environment) as client:
         yield client
 
 
@@ -47,22 +47,22 @@ def logged(service: httpx2.Client, log: Path) -> Callable[[], Lines]:
 
 
 def test_a_request_is_one_line_with_its_template_and_id(
-    service: httpx2.Client, logged: Callable[[], Lines]
+    service: httpx2.Client, logged: Callable[[], Lines], path: str
 ) -> None:
     request_id = str(uuid4())
-    service.get("/api/v1/users/1/groups", headers={"X-Request-ID": request_id})
+    service.get(f"{path}/1/parts", headers={"X-Request-ID": request_id})
     (line,) = logged()
     assert line["method"] == "GET"
-    assert line["path"] == "/api/v1/users/{user_id}/groups"
+    assert line["path"] == path + "/{thing_id}/parts"
     assert line["status"] == 422
     assert line["duration_ms"] > 0
     assert line["request_id"] == request_id
 
 
 def test_an_unhandled_error_is_logged_once_with_its_request_id(
-    service: httpx2.Client, logged: Callable[[], Lines]
+    service: httpx2.Client, logged: Callable[[], Lines], path: str
 ) -> None:
-    response = service.get("/api/v1/users")
+    response = service.get(path)
     assert response.status_code == 500
     error, request = logged()
     assert error.keys() - {"exception"} < request.keys()
@@ -73,11 +73,11 @@ def test_an_unhandled_error_is_logged_once_with_its_request_id(
 
 
 def test_no_body_query_or_credential_is_logged(
-    service: httpx2.Client, logged: Callable[[], Lines]
+    service: httpx2.Client, logged: Callable[[], Lines], path: str
 ) -> None:
     response = service.post(
-        f"/api/v1/users?token={SECRET}",
-        json={"email": f"{SECRET}@example.com", "full_name": SECRET},
+        f"{path}?token={SECRET}",
+        json={"name": SECRET, "text": SECRET},
         headers={"Authorization": f"Bearer {SECRET}", "Cookie": f"session={SECRET}"},
     )
     assert response.status_code == 500

@@ -9,7 +9,11 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 
 from scripts import postgres
-from tests.conftest import Counting, serving
+from tests.conftest import Counting
+from tests.kit.routers import THINGS
+from tests.serving import serving
+
+APP = "tests.kit.service:app"
 
 
 async def test_liveness_asks_nobody(client: AsyncClient, counting: Counting) -> None:
@@ -31,7 +35,7 @@ def at(port: int) -> dict[str, str]:
 
 
 @contextmanager
-def black_hole() -> Iterator[int]:
+def silent_server() -> Iterator[int]:
     """A port that accepts and never answers."""
     with socket.create_server((postgres.HOST, 0)) as listener:
         yield int(listener.getsockname()[1])
@@ -48,13 +52,14 @@ def check_unready(client: httpx2.Client) -> None:
 
 
 def test_the_service_starts_and_is_unready_while_the_database_is_down() -> None:
-    with serving(environment=at(postgres.free_port())) as client:
+    with serving(app=APP, environment=at(postgres.free_port())) as client:
         check_unready(client)
-        assert client.get("/api/v1/users").status_code == 503
+        for path in THINGS:
+            assert client.get(path).status_code == 503
 
 
 def test_readiness_does_not_wait_for_a_database_that_never_answers() -> None:
-    with black_hole() as port, serving(environment=at(port)) as client:
+    with silent_server() as port, serving(app=APP, environment=at(port)) as client:
         check_unready(client)
 
 

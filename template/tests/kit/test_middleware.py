@@ -12,7 +12,8 @@ from starlette.types import Receive, Scope, Send
 from app.kit.http.handlers import add_error_handlers
 from app.kit.http.middleware import add_middleware
 from app.kit.http.route_index import path_template
-from tests.conftest import connect, serving
+from tests.conftest import connect
+from tests.serving import serving
 
 ORIGIN = "https://front.example.com"
 
@@ -95,13 +96,13 @@ def peak_memory(pid: int) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/<pid>/status")
 def test_a_body_of_100_mb_costs_no_memory() -> None:
     size, part = 100_000_000, b"x" * 1_000_000
-    with serving(environment={}) as client:
+    with serving(app="tests.kit.service:app", environment={}) as client:
         client.get("/health/ready")
         before = peak_memory(client.process.pid)
         for headers in [{"Content-Length": str(size)}, {"Transfer-Encoding": "chunked"}]:
             headers["Content-Type"] = "application/json"
             body = (part for _ in range(size // len(part)))
-            assert client.post("/api/v1/users", content=body, headers=headers).status_code == 413
+            assert client.post("/sync/things", content=body, headers=headers).status_code == 413
         assert peak_memory(client.process.pid) - before < 20
 
 

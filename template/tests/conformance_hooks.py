@@ -1,4 +1,4 @@
-"""What Schemathesis must know of the headers and cannot read in the OpenAPI document."""
+"""What Schemathesis must know of the headers, and cannot read in the OpenAPI document."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""A request that does not begin its answer in time is a 503, in either colour."""
+"""A request that does not begin its answer in time is a 503, in `def` and in `async def`."""
 
 import time
 from collections.abc import AsyncIterator
@@ -27,8 +27,8 @@ from app.database import (
 from app.kit.http.handlers import add_error_handlers
 from app.kit.http.middleware import add_middleware
 from app.settings import settings
-from app.users.models import User
 from tests.conftest import connect
+from tests.kit.things import Thing
 
 SECONDS = 0.3
 LONGER = 2 * SECONDS
@@ -40,7 +40,7 @@ ended: list[int] = []
 
 
 def write_slowly(session: Session) -> None:
-    session.add(User(email="ada@example.com", full_name="Ada"))
+    session.add(Thing(name="a lamp"))
     session.flush()
     session.execute(text("SELECT pg_sleep(2)"))
 
@@ -120,9 +120,6 @@ async def start_task(tasks: BackgroundTasks) -> None:
     tasks.add_task(query)
 
 
-SLOW = "/sync", "/async", "/sync/session", "/async/session", "/rows", "/wrapped", "/nothing"
-
-
 @pytest.fixture
 async def impatient(database: None) -> AsyncIterator[AsyncClient]:
     # With so little time, a request would not begin to connect.
@@ -148,7 +145,7 @@ async def test_what_takes_too_long_is_a_503_and_leaves_nothing(
     assert time.monotonic() - started < 1.5
     assert engines.taken() == 0
     with SessionLocal() as session:
-        assert session.scalars(select(func.count()).select_from(User)).one() == 0
+        assert session.scalars(select(func.count()).select_from(Thing)).one() == 0
 
 
 async def test_a_connection_that_was_given_back_is_left_alone(impatient: AsyncClient) -> None:

@@ -21,34 +21,34 @@ from app.database import (
 )
 from app.errors import Conflict
 from app.kit.http.handlers import add_error_handlers
-from app.users.models import User
 from tests.conftest import connect
+from tests.kit.things import Thing
 
 service = FastAPI()
 add_error_handlers(service)
 
 
-def add_user(session: Session, email: str = "ada@example.com") -> UUID:
-    user = User(email=email, full_name="Ada")
-    session.add(user)
+def add_thing(session: Session, name: str = "a lamp") -> UUID:
+    thing = Thing(name=name)
+    session.add(thing)
     session.flush()
-    return user.id
+    return thing.id
 
 
 def add_and_raise(session: Session) -> None:
-    add_user(session)
+    add_thing(session)
     raise Conflict("no")
 
 
 def break_at_commit(session: Session) -> None:
-    add_user(session)
+    add_thing(session)
     unique = "id int UNIQUE DEFERRABLE INITIALLY DEFERRED"
     session.execute(text(f"CREATE TEMPORARY TABLE once ({unique}) ON COMMIT DROP"))
     session.execute(text("INSERT INTO once VALUES (1), (1)"))
 
 
 def lose_the_connection(session: Session) -> None:
-    add_user(session)
+    add_thing(session)
     backend = session.scalars(select(func.pg_backend_pid())).one()
     with engine.connect() as connection:
         connection.execute(select(func.pg_terminate_backend(backend, 5000)))
@@ -59,21 +59,21 @@ def write_skew(session: Session) -> None:
     serializable = {"isolation_level": "SERIALIZABLE"}
     session.connection(execution_options=serializable)
     with Session(engine.execution_options(**serializable)) as other:
-        for each, email in ((session, "ada@example.com"), (other, "bob@example.com")):
-            each.scalars(select(User)).all()
-            each.add(User(email=email, full_name="Ada"))
+        for each, name in ((session, "a lamp"), (other, "a desk")):
+            each.scalars(select(Thing)).all()
+            each.add(Thing(name=name))
             each.flush()
         other.commit()
 
 
 @service.post("/sync", status_code=201)
-def create(email: str) -> UUID:
-    return database.write(add_user, email)
+def create(name: str) -> UUID:
+    return database.write(add_thing, name)
 
 
 @service.post("/async", status_code=201)
-async def async_create(email: str) -> UUID:
-    return await database.async_write(add_user, email)
+async def async_create(name: str) -> UUID:
+    return await database.async_write(add_thing, name)
 
 
 @service.post("/sync/{case}", status_code=201)
@@ -98,9 +98,8 @@ async def async_write_by_session(session: AsyncSessionDep, case: str) -> None:
 
 WAYS = ("sync", "async", "sync-session", "async-session")
 
-
 CASES: dict[str, Callable[[Session], Any]] = {
-    "commit": add_user,
+    "commit": add_thing,
     "raise": add_and_raise,
     "break": break_at_commit,
     "kill": lose_the_connection,
@@ -136,52 +135,51 @@ async def watch(path: str) -> tuple[list[str], int]:
     return events, status
 
 
-def count_users() -> int:
+def count_things() -> int:
     with SessionLocal() as session:
-        return session.scalars(select(func.count()).select_from(User)).one()
+        return session.scalars(select(func.count()).select_from(Thing)).one()
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_the_commit_precedes_the_response(way: str) -> None:
     events, status = await watch(f"/{way}/commit")
     assert events == ["commit", "http.response.start", "http.response.body"]
-    assert (status, count_users()) == (201, 1)
+    assert (status, count_things()) == (201, 1)
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_error_rolls_back(way: str) -> None:
     events, status = await watch(f"/{way}/raise")
     assert "commit" not in events
-    assert (status, count_users()) == (409, 0)
+    assert (status, count_things()) == (409, 0)
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    ("case", "code", "users"), [("break", 409, 0), ("kill", 503, 0), ("skew", 409, 1)]
+    ("case", "code", "things"), [("break", 409, 0), ("kill", 503, 0), ("skew", 409, 1)]
 )
 async def test_a_commit_that_fails_is_no_success(
-    way: str, case: str, code: int, users: int
+    way: str, case: str, code: int, things: int
 ) -> None:
     _, status = await watch(f"/{way}/{case}")
-    assert (status, count_users()) == (code, users)
+    assert (status, count_things()) == (code, things)
 
 
 @pytest.mark.slow
 async def test_what_was_written_is_read_at_once_on_the_other_engine() -> None:
-    async def found(user_id: UUID, colour: str) -> bool:
-        if colour == "async":
+    async def found(thing_id: UUID, way: str) -> bool:
+        if way == "async":
             with SessionLocal() as session:
-                return session.get(User, user_id) is not None
+                return session.get(Thing, thing_id) is not None
         async with AsyncSessionLocal() as async_session:
-            return await async_session.get(User, user_id) is not None
+            return await async_session.get(Thing, thing_id) is not None
 
     async with connect(service) as client:
         for number in range(1000):
-            colour = ("sync", "async")[number % 2]
-            email = f"user{number}@example.com"
-            created = await client.post(f"/{colour}", params={"email": email})
+            way = ("sync", "async")[number % 2]
+            created = await client.post(f"/{way}", params={"name": f"thing {number}"})
             assert created.status_code == 201
-            assert await found(UUID(created.json()), colour), number
+            assert await found(UUID(created.json()), way), number
 
 
 def test_a_session_that_ended_does_not_open_again() -> None:

@@ -15,7 +15,7 @@ TLS_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
 
 
 class ClearText(ThreadingTCPServer):
-    """A PostgreSQL that knows no TLS, and notes what it is sent all the same."""
+    """A PostgreSQL without TLS, which notes what it is sent."""
 
     def __init__(self) -> None:
         super().__init__((postgres.HOST, 0), Refusal)
