@@ -27,7 +27,7 @@ class Settings(DatabaseSettings):
     # uvicorn reads it. Here it is to be refused in a sentence by what else reads it.
     web_concurrency: int = Field(default=1, ge=1, description="Workers")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_json: bool = False
+    log_json: bool = True
     timing: bool = Field(default=False, description="Answer with a Server-Timing header")
 
     @model_validator(mode="after")

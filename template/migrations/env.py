@@ -14,8 +14,18 @@ from app.kit.db.failures import LOCKED
 from app.kit.ops.log import configure_logging
 from app.settings import settings
 
+SCHEMAS = {table.schema for table in Base.metadata.tables.values()}
+
+
+def is_ours(name: str | None, kind: str, _: object) -> bool:
+    """A schema that a model has. Another one may be another service's."""
+    return kind != "schema" or name is None or name in SCHEMAS
+
+
 OPTIONS: dict[str, Any] = {
     "target_metadata": Base.metadata,
+    "include_schemas": {None} != SCHEMAS,
+    "include_name": is_ours,
     "transaction_per_migration": True,
 }
 TRIES = 30

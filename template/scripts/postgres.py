@@ -159,12 +159,21 @@ def start(bin: Path, data: Path, port: int, *, durable: bool, log: Path) -> int:
     raise SystemExit(f"PostgreSQL could not start:\n{log.read_text()}")
 
 
+def last_port(folder: Path, wanted: int) -> int:
+    """That of the last start with the same wish: other programs have been told it."""
+    try:
+        before, port = map(int, (folder / "port").read_text().split())
+    except (OSError, ValueError):
+        return wanted
+    return port if before == wanted else wanted
+
+
 @contextmanager
 def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     """Yield the superuser's URL of a server whose data lives in `folder`; stop it at the end.
 
-    Where the port is taken, it is the next free one. Without `durable` the data does not survive a
-    crash of the machine, and writes are faster.
+    Where the port is taken, it is the next free one, and stays it. Without `durable` the data does
+    not survive a crash of the machine, and writes are faster.
     """
     data, log, password_file = folder / "data", folder / "log", folder / "password"
     bin = programs()
@@ -173,7 +182,8 @@ def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
         run(*stop, log=log)  # where the machine was not given the time
     else:
         create(data, bin, password_file, log)
-    port = start(bin, data, port, durable=durable, log=log)
+    wanted, port = port, start(bin, data, last_port(folder, port), durable=durable, log=log)
+    (folder / "port").write_text(f"{wanted} {port}\n")
     superuser = URL.create(
         "postgresql",
         username="postgres",

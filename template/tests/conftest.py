@@ -102,6 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault(name, env_file.get(name) or "")
     # What else a developer's .env or shell says is no business of the tests.
     os.environ["ENV_FILE"] = os.environ["SECRETS_DIR"] = os.devnull
+    os.environ["LOG_JSON"] = "false"
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
     os.environ.pop("WEB_CONCURRENCY", None)
     # Of this process alone: others may be testing on the same server.
@@ -153,10 +154,11 @@ def database(alembic_config: Config) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tables(database: None) -> list[Table]:
     """As the database has them, which need not be as the models have them."""
-    from app.database import engine
+    from app.database import Base, engine
 
     metadata = MetaData()
-    metadata.reflect(engine)
+    for schema in {table.schema for table in Base.metadata.tables.values()}:
+        metadata.reflect(engine, schema)
     return [table for table in metadata.sorted_tables if table.name != "alembic_version"]
 
 
