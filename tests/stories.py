@@ -32,7 +32,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from app.kit.db.base import Base
-from app.kit.db.types import Money
+from app.kit.db.money import Money
 
 
 class Size(StrEnum):
@@ -61,7 +61,7 @@ from sqlalchemy.orm import Session
 
 from app.database import async_write
 from app.errors import Conflict
-from app.kit.db.types import Money
+from app.kit.db.money import Money
 from app.shop.models import Article, Size
 
 router = APIRouter(prefix="/shop", tags=["shop"])
@@ -313,7 +313,8 @@ def delete_items(service: Path) -> None:
         service,
         "no items",
         '    op.drop_table("items")\n',
-        '    op.create_table("items", sa.Column("owner_id", sa.Uuid()), sa.Column("id", sa.Uuid()))\n'
+        '    columns = [sa.Column(name, sa.Uuid()) for name in ("owner_id", "id")]\n'
+        '    op.create_table("items", *columns)\n'
         '    op.create_index("ix_items_owner_id_id", "items", ["owner_id", "id"])\n',
     )
 

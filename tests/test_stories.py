@@ -11,7 +11,7 @@ import pytest
 
 from tests import stories
 from tests.conftest import Environments, Render
-from tests.rendering import commit, git, oldest_python, run
+from tests.rendering import commit, git, oldest_python, run, uv
 from tests.serving import serving
 from tests.updating import save
 
@@ -71,9 +71,7 @@ def test_groups_and_profiles_leave_as_the_readme_says(
 ) -> None:
     stories.delete_groups_and_profiles(service)
     tell(service, "groups and profiles deleted")
-    checked = run(
-        ["uv", "run", "--no-sync", "ruff", "check", "--fix", "--quiet"], service, variables
-    )
+    checked = run([uv(), "run", "--no-sync", "poe", "fix"], service, variables)
     assert checked.returncode == 0, checked.stdout
     assert red(service, variables) == set()
 
@@ -113,8 +111,8 @@ def test_what_a_shop_has_disturbs_no_test_and_is_not_called_by_any(
     """A stream, a side effect, /users/me, Decimal and Enum, undocumented routes, TestClient."""
     stories.open_a_shop(service)
     with serving(service, variables | {"UV_NO_SYNC": "1"}):
-        poe = Path(variables["UV_PROJECT_ENVIRONMENT"]) / "bin" / "poe"
-        revised = run([poe, "revision", "-m", "articles"], service, variables)
+        poe = [uv(), "run", "--no-sync", "poe"]
+        revised = run([*poe, "revision", "-m", "articles"], service, variables)
         assert revised.returncode == 0, revised.stdout
     tell(service, "a shop")
     assert red(service, variables, *ALL) == set()
