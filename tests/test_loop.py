@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from dotenv import dotenv_values
@@ -17,6 +18,7 @@ from tests.serving import Serving, ctrl_c, kill, left_in, serving, start, wait_u
 
 # Two seconds on a machine that does nothing else; open requests would take minutes.
 IN_TIME = 8.0
+USERS = "/api/v1/users"
 OPEN = """
 
 import time
@@ -175,6 +177,9 @@ def test_development_is_turned_on_by_poe_dev_alone(
         line = "    is_active: Mapped[bool]"
         models.write_text(models.read_text("utf-8").replace(line, column + line), "utf-8")
         wait_until(lambda: "The models have what no revision has" in served.said(), served)
+        said = served.said().count("The models have what no revision has")
+        assert served.ask("GET", f"{USERS}/{UUID(int=1)}").status == 500
+        wait_until(lambda: served.said().count("The models have what no") > said, served)
         revision = ["run", "poe", "revision", "-m", "nickname"]
         done = [run([uv(), *revision], service, variables) for _ in range(2)]
         assert done[0].returncode == 0, done[0].stdout

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sys
 import threading
 from io import StringIO
 from multiprocessing.context import SpawnProcess
@@ -9,6 +10,7 @@ from pathlib import Path
 from socket import socket
 
 import uvicorn
+from sqlalchemy.exc import ProgrammingError
 from uvicorn._subprocess import get_subprocess
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
@@ -42,11 +44,24 @@ def say_what_is_due() -> None:
         logger.warning(sentence)
 
 
+def look_what_is_due() -> None:
+    # In a thread of its own: it reads the whole database.
+    threading.Thread(target=say_what_is_due, daemon=True).start()
+
+
+class MissingTable(logging.Handler):
+    """Behind the traceback of a request for a table or a column that the database has not."""
+
+    def emit(self, _: logging.LogRecord) -> None:
+        if isinstance(sys.exception(), ProgrammingError):
+            look_what_is_due()
+
+
 class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
-        # In a thread of its own: it reads the whole database.
-        threading.Thread(target=say_what_is_due, daemon=True).start()
+        logging.getLogger("app.access").addHandler(MissingTable(logging.ERROR))
+        look_what_is_due()
 
 
 class Reload(WatchFilesReload):
