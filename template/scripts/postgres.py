@@ -67,6 +67,12 @@ def environment(server: URL) -> dict[str, str]:
     }
 
 
+def is_reachable(path: Path) -> bool:
+    """By every user: through the folders above it, those of a symbolic link's target too."""
+    above = {*path.absolute().parents, *path.resolve().parents}
+    return all(folder.stat().st_mode & 0o001 for folder in above)
+
+
 def as_nobody(*command: str | Path) -> list[str | Path]:
     """PostgreSQL refuses to be root: be nobody, who may still reach what is in root's folders."""
     if not is_root():
@@ -74,6 +80,10 @@ def as_nobody(*command: str | Path) -> list[str | Path]:
     if shutil.which("setpriv") is None:
         raise SystemExit("As root, PostgreSQL needs setpriv (util-linux): be an ordinary user.")
     user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    is_open = Path(command[0]).stat().st_mode & 0o005 == 0o005
+    if is_open and all(is_reachable(part) for part in command if isinstance(part, Path)):
+        return [*user, *command]
+    # By this, PostgreSQL's superuser can read root's files.
     reach = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
     # Without it, access() asks what nobody may do without the capability.
     return [*user, *reach, "--securebits=+no_setuid_fixup", *command]
@@ -108,8 +118,9 @@ def at_the_end(*command: str | Path, remove: Path, log: Path) -> Iterator[None]:
 
 
 def own(folder: Path) -> None:
-    """Give it to the user that PostgreSQL runs as."""
+    """Give it to the user that PostgreSQL runs as, who must come through the folder above it."""
     if is_root():
+        folder.parent.chmod(0o711)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
@@ -119,6 +130,7 @@ def create(data: Path, bin: Path, password_file: Path, log: Path) -> None:
     password_file.write_text(secrets.token_hex(16))
     data.mkdir(mode=0o700, exist_ok=True)
     own(data)
+    own(password_file)  # initdb reads it
     created = run(
         bin / "initdb",
         *("--pgdata", data, "--username=postgres", f"--pwfile={password_file}"),
@@ -126,6 +138,8 @@ def create(data: Path, bin: Path, password_file: Path, log: Path) -> None:
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
         log=log,
     )
+    if is_root():
+        os.chown(password_file, 0, 0)
     if not created:
         raise SystemExit(f"PostgreSQL could not create its data:\n{log.read_text()}")
 
@@ -137,6 +151,9 @@ def copy_created(folder: Path, created: Path) -> None:
         with TemporaryDirectory(dir=created.parent) as making:
             unfinished = Path(making) / "created"
             unfinished.mkdir(mode=0o700)
+            if is_root():
+                unfinished.parent.chmod(0o711)
+                created.parent.chmod(0o711)
             create(unfinished / "data", programs(), unfinished / "password", unfinished / "log")
             with suppress(OSError):  # another process was faster
                 unfinished.rename(created)
@@ -176,6 +193,8 @@ def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     """
     data, log, password_file = folder / "data", folder / "log", folder / "password"
     bin = programs()
+    log.touch()
+    own(log)
     stop = (bin / "pg_ctl", "stop", "--pgdata", data, "--mode=fast")
     if (data / "PG_VERSION").exists():
         run(*stop, log=log)  # where the machine was not given the time

@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import ProgrammingError
 
 from app.database import engine
 from scripts import postgres
+from tests.conftest import ROOT
 
 EXTENSIONS = {"btree_gist", "citext", "hstore", "pg_trgm", "unaccent", "vector"}
 
@@ -22,6 +25,26 @@ def test_it_has_the_extensions_that_a_search_needs(database: None) -> None:
         connection.execute(text("CREATE EXTENSION pg_trgm"))
         assert connection.scalar(text("SELECT similarity('lamp', 'lamps')")) > 0
         connection.rollback()
+
+
+def test_started_by_root_it_may_not_read_what_is_roots() -> None:
+    if not postgres.is_root():
+        pytest.skip("this is not root")
+    with TemporaryDirectory() as folder:  # pytest's own lie in a folder that is root's alone
+        Path(folder).chmod(0o711)
+        mine = Path(folder) / "mine"
+        mine.touch(mode=0o600)
+        if not postgres.is_reachable(postgres.programs()):
+            pytest.skip("this environment lies in a folder that is root's alone")
+        data = Path(folder) / "server"
+        postgres.copy_created(data, ROOT / ".postgres" / f"created-{postgres.VERSION}")
+        with postgres.running(data, postgres.free_port(), durable=False) as superuser:
+            superuser = superuser.set(drivername="postgresql+psycopg2")
+            reading = create_engine(superuser, poolclass=NullPool)
+            with reading.connect() as connection, pytest.raises(ProgrammingError, match="denied"):
+                connection.execute(text(f"SELECT pg_read_file('{mine}')"))
+            password = (data / "password").stat()
+            assert (password.st_uid, password.st_mode & 0o777) == (0, 0o600)
 
 
 def test_the_port_stays_until_another_one_is_wished_for(tmp_path: Path) -> None:
