@@ -7,14 +7,16 @@ from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-import app.routes  # noqa: F401 - imports every model there is
+import app.routes  # noqa: F401 - with models that lie elsewhere than in a models.py
 from app.database import DIRECT_DATABASE_URL, SQLALCHEMY_DATABASE_URL, Base
 from app.kit.db import dialect
+from app.kit.db.base import import_models
 from app.kit.db.failures import LOCKED
 from app.kit.db.revisions import AUTOGENERATE
 from app.kit.ops.log import configure_logging
 from app.settings import settings
 
+import_models()
 SCHEMAS = {table.schema for table in Base.metadata.tables.values()}
 
 

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from app.kit.ops.environment import (
     forget_libpq_variables,
-    names_another_server,
+    own_variables,
     read_env_file,
 )
 from scripts import env, postgres
@@ -117,8 +117,8 @@ def main() -> int:
     for number in SIGNALS:
         signal.signal(number, interrupt_once)
     env.main()
-    if names_another_server(ROOT / ".env"):
-        print("DB_* of the environment name a server: `poe migrate` migrates it, this does not.")
+    if "DB_HOST" in own_variables(ROOT / ".env"):
+        print(f"On {os.environ['DB_HOST']}, as DB_HOST says: `poe migrate` migrates it, not this.")
         return serve({**os.environ, MARK: str(FOLDER)}, port)
     with database() as found:
         environment = {**found, MARK: str(FOLDER)}

@@ -9,7 +9,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from app.database import engine
-from scripts import postgres
+from scripts import postgres, psql
 from tests.conftest import ROOT
 
 EXTENSIONS = {"btree_gist", "citext", "hstore", "pg_trgm", "unaccent", "vector"}
@@ -54,3 +54,10 @@ def test_the_port_stays_until_another_one_is_wished_for(tmp_path: Path) -> None:
     assert postgres.last_port(tmp_path, 5000) == 5000
     (tmp_path / "port").write_text("")
     assert postgres.last_port(tmp_path, 5432) == 5432
+
+
+def test_without_psql_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Path(psql.program()).is_file()
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    with pytest.raises(SystemExit, match="psql is not installed"):
+        psql.program()

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -35,7 +36,15 @@ def split_list(value: Any) -> Any:
 StringList = Annotated[list[str], NoDecode, BeforeValidator(split_list)]
 
 
+def make_private(env_file: Path) -> None:
+    """It holds a password, and whatever wrote it gave every user the right to read it."""
+    if os.name == "posix" and env_file.is_file() and env_file.stat().st_mode & 0o007:
+        with suppress(OSError):  # another user's: `poe doctor` says it
+            env_file.chmod(0o600)
+
+
 def read_env_file(path: Path) -> dict[str, str | None]:
+    make_private(path)
     try:
         return dotenv_values(path, encoding=ENCODING)
     except UnicodeDecodeError:
@@ -44,24 +53,20 @@ def read_env_file(path: Path) -> dict[str, str | None]:
         raise SystemExit(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def names_another_server(env_file: Path) -> bool:
-    """Whether the process environment says where the database is, and not only what `.env` says.
+def own_variables(env_file: Path) -> set[str]:
+    """Of the process environment: what does more than to repeat `.env`.
 
-    Editors, direnv and `UV_ENV_FILE` export the whole of `.env`.
+    Editors, direnv and `UV_ENV_FILE` export the whole of it.
     """
     written = read_env_file(env_file)
-    own = {name for name, value in os.environ.items() if value and value != written.get(name)}
+    return {name for name, value in os.environ.items() if value and value != written.get(name)}
+
+
+def names_another_server(env_file: Path) -> bool:
+    """Whether the process environment says where the database is, and not only what `.env` says."""
+    own = own_variables(env_file)
     account = own & {"DB_USERNAME", "DB_PASSWORD"}
     return bool(own & {"DB_HOST", "DB_PORT"} or (account and os.environ.get("DB_HOST")))
-
-
-def make_private(env_file: Path) -> None:
-    """It holds a password, and whatever wrote it gave every user the right to read it."""
-    if os.name == "posix" and env_file.is_file() and env_file.stat().st_mode & 0o007:
-        try:
-            env_file.chmod(0o600)
-        except OSError:
-            return  # another user's: `poe doctor` says it
 
 
 def forget_libpq_variables() -> None:
@@ -77,7 +82,6 @@ def env_files(root: Path) -> tuple[Path, ...]:
             raise SystemExit(f"ENV_FILE is {named}, and there is no such file.")
         return (Path(named),)
     env_file, development = root / ".env", root / ".postgres" / "env"
-    make_private(env_file)
     if names_another_server(env_file):
         return (env_file,)
     if development.exists():
