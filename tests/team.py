@@ -202,7 +202,7 @@ def make_it_their_own(service: Path) -> None:
         readme.write("\n## Orders\n\nAsk the orders team.\n")
     (service / "CLAUDE.md").unlink()
     kit = service / "tests" / "kit"
-    (kit / "test_docs.py").rename(kit / "test_documentation.py")
+    (kit / "test_tls.py").rename(kit / "test_encryption.py")
 
 
 STORIES = {

@@ -11,11 +11,12 @@ import pytest
 
 from tests import stories
 from tests.conftest import Environments, Render
-from tests.rendering import commit, git, oldest_python, run, uv
+from tests.rendering import NOT_SLOW, commit, git, oldest_python, run, uv
 from tests.serving import serving
 from tests.updating import save
 
-ALL = ("--all", "-n", "2")
+# Without the tests of faults, minutes in which no team's code is run.
+ALL = ("--all", "--ignore=tests/kit/faults")
 FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/[^: ]+)", re.MULTILINE)
 FEATURES = ("tests/users/", "tests/items/")
 
@@ -58,7 +59,7 @@ def test_a_required_field_is_red_in_its_features_tests_alone(
 ) -> None:
     stories.require_a_phone(service)
     tell(service, "a required field on User and UserCreate")
-    failed = red(service, variables, *ALL)
+    failed = red(service, variables, *ALL, *NOT_SLOW)
     assert failed
     assert all(name.startswith(FEATURES) for name in failed), failed
     stories.give_the_factory_a_phone(service)
@@ -132,4 +133,4 @@ def test_a_team_without_the_tests_of_the_kit_loses_nothing_else(
     service: Path, variables: dict[str, str]
 ) -> None:
     git(service, "rm", "-r", "--quiet", "tests/kit")
-    assert red(service, variables, "--all", "-n", "2") == set()
+    assert red(service, variables, *ALL) == set()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import copier
 from copier import VcsRef
+from packaging.version import Version
 
 from tests.rendering import ROOT, commit, copy_source, files, git
 
@@ -15,6 +16,7 @@ PARTS = ("copier.yml", "template")
 MARKER = re.compile("^<<<<<<< before updating", re.MULTILINE)
 OPTIONS: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": False}
 NOW, FUTURE = "9998.0.0", "9999.0.0"
+FIRST_PROMISED = Version("0.2.0")
 
 
 def replace_source(template: Path, fill: Callable[[Path], object]) -> None:
@@ -39,6 +41,11 @@ def released() -> dict[str, str]:
         if found := re.search(r'^version = "(.+)"$', text, re.MULTILINE):
             versions.setdefault(found[1], revision)
     return versions
+
+
+def promised() -> list[str]:
+    """The released versions whose updates lose no line, however a service was changed."""
+    return [version for version in released() if Version(version) >= FIRST_PROMISED]
 
 
 def archive(revision: str) -> Callable[[Path], object]:

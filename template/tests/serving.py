@@ -26,7 +26,15 @@ class Served(httpx2.Client):
                 env={**os.environ, **environment},
                 stderr=stderr,
             )
-        deadline = time.monotonic() + 30
+        try:
+            self.wait_until_it_listens(port)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def wait_until_it_listens(self, port: int) -> None:
+        deadline = time.monotonic() + 60
         while postgres.is_free(port):
             assert self.process.poll() is None
             assert time.monotonic() < deadline

@@ -59,10 +59,10 @@ def write_skew(session: Session) -> None:
     serializable = {"isolation_level": "SERIALIZABLE"}
     session.connection(execution_options=serializable)
     with Session(engine.execution_options(**serializable)) as other:
-        for each, name in ((session, "a lamp"), (other, "a desk")):
-            each.scalars(select(Thing)).all()
-            each.add(Thing(name=name))
-            each.flush()
+        for db, name in ((session, "a lamp"), (other, "a desk")):
+            db.scalars(select(Thing)).all()
+            db.add(Thing(name=name))
+            db.flush()
         other.commit()
 
 
@@ -125,13 +125,13 @@ async def watch(path: str) -> tuple[list[str], int]:
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b""}
     engines = engine, async_engine.sync_engine
-    for each in engines:
-        event.listen(each, "commit", note)
+    for watched in engines:
+        event.listen(watched, "commit", note)
     try:
         await service(scope, receive, send)
     finally:
-        for each in engines:
-            event.remove(each, "commit", note)
+        for watched in engines:
+            event.remove(watched, "commit", note)
     return events, status
 
 

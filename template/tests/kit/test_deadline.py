@@ -123,10 +123,10 @@ async def start_task(tasks: BackgroundTasks) -> None:
 @pytest.fixture
 async def impatient(database: None) -> AsyncIterator[AsyncClient]:
     # With so little time, a request would not begin to connect.
-    for each in (engine, read_engine):
-        each.connect().close()
-    for async_each in (async_engine, async_read_engine):
-        await (await async_each.connect()).close()
+    for sync_engine in (engine, read_engine):
+        sync_engine.connect().close()
+    for other_engine in (async_engine, async_read_engine):
+        await (await other_engine.connect()).close()
     async with connect(service) as client:
         yield client
 

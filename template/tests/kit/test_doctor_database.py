@@ -88,7 +88,7 @@ def test_a_database_without_room_for_the_pools_is_an_error(connection: Connectio
         limited = f"ALTER DATABASE {settings.db_name} CONNECTION LIMIT {limit}"
         connection.execute(text(limited))
         found = doctor.check_database(connection, production)
-        check([each for each in found if each.level == "error"], *expected)
+        check([finding for finding in found if finding.level == "error"], *expected)
 
 
 @pytest.fixture

@@ -121,8 +121,8 @@ async def test_no_error_repeats_what_was_sent(app: FastAPI, client: AsyncClient)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             sent: dict[str, dict[str, str]] = {"path": {}, "query": {}, "header": {}, "cookie": {}}
-            for each in operation.get("parameters", []):
-                sent[each["in"]][each["name"]] = secret
+            for parameter in operation.get("parameters", []):
+                sent[parameter["in"]][parameter["name"]] = secret
             content = operation.get("requestBody", {}).get("content", {})
             schema = content.get("application/json", {}).get("schema", {})
             name = schema.get("$ref", "").removeprefix("#/components/schemas/")

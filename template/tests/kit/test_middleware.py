@@ -50,7 +50,7 @@ async def test_a_500_carries_the_request_id_and_the_cors_headers(timing: bool) -
 async def test_without_an_origin_there_is_no_cors() -> None:
     service = FastAPI()
     add_middleware(service, cors_origins=[])
-    assert not any("CORS" in repr(each) for each in service.user_middleware)
+    assert not any("CORS" in repr(added) for added in service.user_middleware)
 
 
 @pytest.mark.parametrize("sent", [None, "not a uuid", "1\r\nSet-Cookie: a=b"])
@@ -65,7 +65,7 @@ async def test_a_missing_or_broken_request_id_is_replaced(
 
 async def test_concurrent_requests_keep_their_own_ids(client: AsyncClient) -> None:
     ids = [str(uuid4()) for _ in range(20)]
-    gets = [client.get("/health/live", headers={"X-Request-ID": each}) for each in ids]
+    gets = [client.get("/health/live", headers={"X-Request-ID": sent}) for sent in ids]
     responses = await asyncio.gather(*gets)
     assert [response.headers["X-Request-ID"] for response in responses] == ids
 

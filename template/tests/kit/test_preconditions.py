@@ -28,7 +28,7 @@ def key_of(url: str) -> UUID:
 
 
 async def edit(client: AsyncClient, url: str, method: str, *if_match: str) -> int:
-    headers = [(b"If-Match", each.encode("latin-1")) for each in if_match]
+    headers = [(b"If-Match", sent.encode("latin-1")) for sent in if_match]
     return (await client.request(method, url, json=DESK, headers=headers)).status_code
 
 
@@ -142,7 +142,7 @@ async def test_a_condition_costs_no_statement(
 @pytest.mark.parametrize("method", ["patch", "delete"])
 def test_the_condition_is_documented(app: FastAPI, path: str, method: str) -> None:
     operation = app.openapi()["paths"][path + "/{thing_id}"][method]
-    (header,) = [each for each in operation["parameters"] if each["in"] == "header"]
+    (header,) = [found for found in operation["parameters"] if found["in"] == "header"]
     assert (header["name"], header["required"]) == ("If-Match", False)
     assert "412" in operation["responses"]
 

@@ -115,7 +115,7 @@ async def answers(app: FastAPI, method: str, root_path: str) -> list[object]:
         sent = [
             await client.request(method, root_path + path, data={"field": "x"}) for path in PATHS
         ]
-    return [*seen, *((each.status_code, each.headers, each.text) for each in sent)]
+    return [*seen, *((answer.status_code, answer.headers, answer.text) for answer in sent)]
 
 
 @pytest.mark.parametrize("root_path", ["", "/root"])
@@ -134,7 +134,7 @@ def index_of(app: FastAPI) -> RouteIndex:
 
 def found(app: FastAPI, path: str, root_path: str = "") -> list[str | None]:
     scope = {"path": path, "root_path": root_path}
-    return [each.route.path for each in index_of(app).find(scope)]
+    return [candidate.route.path for candidate in index_of(app).find(scope)]
 
 
 def test_a_request_asks_no_route_of_another_feature() -> None:

@@ -30,8 +30,8 @@ async def test_a_new_row_is_found_at_its_location(client: AsyncClient, path: str
 async def test_a_duplicate_is_a_conflict_in_the_services_words(
     client: AsyncClient, path: str
 ) -> None:
-    codes = await asyncio.gather(*(client.post(path, json=LAMP) for _ in range(50)))
-    assert sorted(each.status_code for each in codes) == [201] + [409] * 49
+    answers = await asyncio.gather(*(client.post(path, json=LAMP) for _ in range(50)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 49
     assert check(await client.post(path, json=LAMP), 409)["detail"] == NAME_TAKEN
 
 

@@ -39,7 +39,7 @@ def writes_behind_a_lock(
         wait_until(lambda: server.ask(waiting) >= waiting_for_it)
         yield writes
         holder.rollback()
-        assert {each.result().status_code for each in writes} <= {201, 503}
+        assert {write.result().status_code for write in writes} <= {201, 503}
 
 
 def test_requests_that_wait_for_a_lock_leave_the_service_ready(
@@ -58,7 +58,7 @@ def test_a_request_waits_for_a_connection_as_long_as_it_has_time(
         wait_until(lambda: service.get("/taken").json() == 10)
         # Longer than the pool itself would wait for one.
         assert service.post(path).status_code == 201
-        assert {each.result().status_code for each in slow} == {201}
+        assert {write.result().status_code for write in slow} == {201}
 
 
 def test_fifty_writes_that_wait_leave_threads_for_the_reads(
@@ -66,4 +66,4 @@ def test_fifty_writes_that_wait_leave_threads_for_the_reads(
 ) -> None:
     with writes_behind_a_lock(server, service, ("/sync",) * 50, waiting_for_it=10) as writes:
         assert service.get("/sync").status_code == 200
-        assert not any(each.done() for each in writes)
+        assert not any(write.done() for write in writes)

@@ -71,7 +71,7 @@ def service(environment: dict[str, str], log: Path) -> Iterator[Served]:
 
 def reads_arrive_at(service: Served, server: Server) -> bool:
     answers = [service.get(f"{path}/port") for path in WORK]
-    return {each.text for each in answers} == {server.environment["DB_PORT"]}
+    return {answer.text for answer in answers} == {server.environment["DB_PORT"]}
 
 
 def fallbacks(log: Path) -> int:
