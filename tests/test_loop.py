@@ -75,11 +75,11 @@ def wait_until(holds: Callable[[], object], served: Serving, seconds: float = 30
 
 def open_requests(served: Serving) -> list[socket.socket]:
     found = []
-    for path in ("/stream", "/block"):
+    for path in ("/api/v1/stream", "/api/v1/block"):
         connection = socket.create_connection(("127.0.0.1", served.port))
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         found.append(connection)
-    found[0].recv(1)
+    assert found[0].recv(12) == b"HTTP/1.1 200"
     return found
 
 
@@ -94,7 +94,7 @@ def test_a_reload_and_ctrl_c_wait_for_nothing_that_is_open(
     routes = service / "app" / "routes.py"
     routes.write_text(routes.read_text("utf-8") + OPEN, "utf-8")
     with serving(service, variables) as served:
-        assert served.ask("GET", "/debug").status == 200
+        assert served.ask("GET", "/api/v1/debug").status == 200
         opened = open_requests(served)
         routes.touch()
         assert wait_until(lambda: starts(served) == 2, served) < IN_TIME
