@@ -81,7 +81,8 @@ def as_nobody(*command: str | Path) -> list[str | Path]:
         raise SystemExit("As root, PostgreSQL needs setpriv (util-linux): be an ordinary user.")
     user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
     is_open = Path(command[0]).stat().st_mode & 0o005 == 0o005
-    if is_open and all(is_reachable(part) for part in command if isinstance(part, Path)):
+    paths = [Path(str(part).rpartition("=")[2]) for part in command]  # --pgdata=/...
+    if is_open and all(is_reachable(path) for path in paths if path.is_absolute()):
         return [*user, *command]
     # By this, PostgreSQL's superuser can read root's files.
     reach = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
