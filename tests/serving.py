@@ -37,6 +37,9 @@ class Serving(NamedTuple):
         connection.close()
         return Answer(response.status, response.headers, json.loads(text) if text else None)
 
+    def said(self) -> str:
+        return self.log.read_text()
+
     def is_ready(self) -> bool:
         try:
             return self.ask("GET", "/health/ready").status == 200
@@ -73,15 +76,13 @@ def close_the_terminal(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGHUP)
 
 
-@contextmanager
-def serving(
+def start(
     service: Path,
     environment: Mapping[str, str],
     program: Sequence[str] = (),
-    stop: Callable[[subprocess.Popen[str]], None] = ctrl_c,
-) -> Iterator[Serving]:
-    """`poe dev`, from its first 200 on /health/ready on; nothing that it started may survive it."""
-    port = free_port()
+    port: int | None = None,
+) -> Serving:
+    port = port or free_port()
     log = service.with_name(f"{service.name}-{port}.log")
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -94,27 +95,47 @@ def serving(
             text=True,
             start_new_session=True,
         )
-    served = Serving(process, port, log)
+    return Serving(process, port, log)
+
+
+def wait_until_ready(served: Serving) -> None:
+    deadline = time.monotonic() + START
+    while not served.is_ready():
+        assert served.process.poll() is None, f"{served.process.returncode}\n{served.said()}"
+        assert time.monotonic() < deadline, served.said()
+        time.sleep(0.05)
+
+
+def kill(process: subprocess.Popen[str], service: Path) -> None:
+    for pid in left_in(service):
+        os.kill(pid, signal.SIGKILL)
+    if process.poll() is None:
+        process.kill()
+    process.wait(STOP)
+
+
+@contextmanager
+def serving(
+    service: Path,
+    environment: Mapping[str, str],
+    program: Sequence[str] = (),
+    stop: Callable[[subprocess.Popen[str]], None] = ctrl_c,
+    port: int | None = None,
+) -> Iterator[Serving]:
+    """`poe dev`, from its first 200 on /health/ready on; nothing that it started may survive it."""
+    served = start(service, environment, program, port)
     try:
-        deadline = time.monotonic() + START
-        while not served.is_ready():
-            assert process.poll() is None, f"{process.returncode}\n{log.read_text()}"
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
+        wait_until_ready(served)
         yield served
-        stop(process)
-        process.wait(STOP)
+        stop(served.process)
+        served.process.wait(STOP)
         deadline = time.monotonic() + STOP
         while left := left_in(service):
             assert time.monotonic() < deadline, left
             time.sleep(0.05)
         assert not (service / ".postgres" / "data" / "postmaster.pid").exists()
     finally:
-        for pid in left_in(service):
-            os.kill(pid, signal.SIGKILL)
-        if process.poll() is None:
-            process.kill()
-        process.wait(STOP)
+        kill(served.process, service)
 
 
 def left_in(service: Path) -> list[int]:

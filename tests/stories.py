@@ -320,7 +320,7 @@ def delete_items(service: Path) -> None:
 
 
 def require_a_setting(service: Path) -> None:
-    insert(service / "app" / "settings.py", "    log_json: bool = False", "    orders_limit: int")
+    insert(service / "app" / "settings.py", "    log_json: bool = True", "    orders_limit: int")
 
 
 def give_the_tests_the_setting(service: Path) -> None:

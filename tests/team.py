@@ -186,7 +186,7 @@ def make_it_their_own(service: Path) -> None:
     )
     insert(
         service / "app" / "settings.py",
-        "    log_json: bool = False",
+        "    log_json: bool = True",
         "    orders_limit: int = 10",
     )
     (service / "app" / "teapot.py").write_text(MIDDLEWARE)

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from app.kit.db.settings import DatabaseSettings
-from app.kit.ops.environment import env_files, load
+from app.kit.ops.environment import StringList, env_files, load
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -20,12 +20,14 @@ class Settings(DatabaseSettings):
 
     db_application_name: str = PROJECT["name"]
 
-    cors_origins: list[str] = Field(default=[], description="A JSON list")
+    cors_origins: StringList = Field(default=[], description="With commas between them")
     request_timeout: float = Field(default=4, gt=0, description="Seconds to begin an answer")
     max_body_size: int = Field(default=1024 * 1024, ge=1, description="Bytes")
 
+    # uvicorn reads it. Here it is to be refused in a sentence by what else reads it.
+    web_concurrency: int = Field(default=1, ge=1, description="Workers")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_json: bool = False
+    log_json: bool = True
     timing: bool = Field(default=False, description="Answer with a Server-Timing header")
 
     @model_validator(mode="after")

@@ -7,16 +7,28 @@ from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-import app.routes  # noqa: F401 - imports every model there is
+import app.routes  # noqa: F401 - with models that lie elsewhere than in a models.py
 from app.database import DIRECT_DATABASE_URL, SQLALCHEMY_DATABASE_URL, Base
 from app.kit.db import dialect
+from app.kit.db.base import import_models
 from app.kit.db.failures import LOCKED
 from app.kit.db.revisions import AUTOGENERATE
 from app.kit.ops.log import configure_logging
 from app.settings import settings
 
+import_models()
+SCHEMAS = {table.schema for table in Base.metadata.tables.values()}
+
+
+def is_ours(name: str | None, kind: str, _: object) -> bool:
+    """A schema that a model has. Another one may be another service's."""
+    return kind != "schema" or name is None or name in SCHEMAS
+
+
 OPTIONS: dict[str, Any] = {
     "target_metadata": Base.metadata,
+    "include_schemas": {None} != SCHEMAS,
+    "include_name": is_ours,
     "transaction_per_migration": True,
 }
 TRIES = 30

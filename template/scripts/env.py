@@ -3,6 +3,8 @@
 import secrets
 from pathlib import Path
 
+from app.kit.ops.environment import make_private
+
 ROOT = Path(__file__).parents[1]
 ENV_FILE = ROOT / ".env"
 
@@ -14,7 +16,7 @@ def main() -> None:
         password = f"DB_PASSWORD='{secrets.token_hex(24)}'"
         ENV_FILE.write_text(example.replace("DB_PASSWORD=''", password), "utf-8")
         print("There was no .env: made one from .env.example, with a password of its own.")
-    ENV_FILE.chmod(0o600)
+    make_private(ENV_FILE)
 
 
 if __name__ == "__main__":

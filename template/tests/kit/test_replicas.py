@@ -112,7 +112,9 @@ def configure(folder: Path, revisions: Revisions) -> Path:
     for name, (upgrade, downgrade) in revisions.items():
         parts = {"revision": name, "down_revision": before}
         text = REVISION.format(upgrade=upgrade, downgrade=downgrade, **parts)
-        (folder / f"{name}.py").write_text(text, "utf-8")
+        path = folder / f"{name}.py"
+        if not path.exists():  # else an Alembic that has been started may be reading it
+            path.write_text(text, "utf-8")
         before = name
     config = folder / "alembic.ini"
     config.write_text(CONFIG.format(root=ROOT, folder=folder).replace("%", "%%"), "utf-8")

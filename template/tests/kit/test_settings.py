@@ -43,6 +43,24 @@ def test_a_wrong_setting_is_named_in_a_sentence_without_its_value(
     assert "correct-horse" not in message
 
 
+def test_production_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOG_JSON", "TIMING", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    loaded = load(Settings)
+    assert loaded.log_json
+    assert not loaded.timing
+    assert loaded.log_level == "INFO"
+
+
+@pytest.mark.parametrize("wrong", ["abc", "0", "1.5"])
+def test_a_wrong_number_of_workers_is_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", wrong)
+    with pytest.raises(SystemExit, match="WEB_CONCURRENCY: Input should be"):
+        load(Settings)
+
+
 def test_a_request_must_have_more_time_than_connecting_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,13 +2,16 @@
 
 import enum
 from datetime import datetime
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, event, text
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     MappedAsDataclass,
+    Mapper,
     declared_attr,
     mapped_column,
     registry,
@@ -34,6 +37,8 @@ TYPE_ANNOTATION_MAP: dict[Any, Any] = {
     Price: Amount,
 }
 
+PACKAGE = Path(__file__).parents[2]
+
 model_registry = registry(
     metadata=MetaData(naming_convention=NAMING_CONVENTION),
     type_annotation_map=TYPE_ANNOTATION_MAP,
@@ -42,6 +47,14 @@ model_registry = registry(
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):
     registry = model_registry
+
+
+@event.listens_for(Mapper, "before_configured")
+def import_models() -> None:
+    """A relationship names its other side, which a script that uses one model has not imported."""
+    for path in (*PACKAGE.rglob("models.py"), *PACKAGE.rglob("models/__init__.py")):
+        module = path.relative_to(PACKAGE.parent).with_suffix("")
+        import_module(".".join(module.parts).removesuffix(".__init__"))
 
 
 class Versioned(MappedAsDataclass, kw_only=True):

@@ -82,6 +82,8 @@ class Engines:
     ) -> DBAPIConnection:
         if deadline := current.get():
             deadline.require(self.settings.db_connect_timeout)
+        if password := self.settings.mounted_password():
+            arguments = {**arguments, "password": password}
         try:
             connection = sqlalchemy_dialect.connect(*args, **arguments)
         except OSError as error:  # asyncpg lets it out: raise what psycopg2 raises

@@ -1,16 +1,16 @@
 """DB_*: where the database is, and how long to wait for it."""
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
+
+from app.kit.ops.environment import EnvironmentSettings, secret_file
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
-class DatabaseSettings(BaseSettings):
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
-
+class DatabaseSettings(EnvironmentSettings):
     db_host: str = "localhost"
     db_port: int = Field(default=5432, ge=1, le=65535)
     db_name: str
@@ -31,6 +31,22 @@ class DatabaseSettings(BaseSettings):
     db_statement_timeout: int = Field(default=3, ge=1, description="Seconds")
     db_lock_timeout: int = Field(default=2, ge=1, description="Seconds")
     db_idle_transaction_timeout: int = Field(default=10, ge=1, description="Seconds")
+
+    _password_file: Path | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def find_password_file(self) -> Self:
+        path = secret_file("db_password")
+        if path and path.read_text("utf-8").strip() == self.db_password.get_secret_value():
+            self._password_file = path
+        return self
+
+    def mounted_password(self) -> str | None:
+        """As its file has it now: whoever changes the password writes the new one there."""
+        try:
+            return self._password_file.read_text("utf-8").strip() if self._password_file else None
+        except OSError:
+            return None  # it is being replaced
 
     def pool_options(self, pool_size: int | None = None) -> dict[str, Any]:
         """What every engine is created with."""

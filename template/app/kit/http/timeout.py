@@ -1,8 +1,11 @@
 """No request waits for ever."""
 
+from typing import Any
+
+from fastapi import Depends
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.kit.db.deadline import Deadline
+from app.kit.db.deadline import Deadline, current
 from app.kit.db.failures import TimedOut
 from app.kit.http.problems import problem
 
@@ -45,3 +48,17 @@ class RequestTimeout:
                     raise
         if limit.passed and not begun:
             await problem(TimedOut.code, str(TimedOut()))(scope, receive, send)
+
+
+def timeout(seconds: float) -> Any:
+    """`dependencies=[timeout(30)]` of a route or a router: instead of REQUEST_TIMEOUT.
+
+    Counted from when its parameters are read. DB_STATEMENT_TIMEOUT stays what it is.
+    """
+
+    async def set_timeout() -> None:
+        if deadline := current.get():
+            deadline.seconds = seconds
+            deadline.restart()
+
+    return Depends(set_timeout)

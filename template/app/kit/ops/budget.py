@@ -18,7 +18,7 @@ def check_budget(connection: Connection, engines: Engines) -> str | None:
     if engines.settings.db_pooler:  # it shares the connections that it opens
         return None
     slots = engines.slots()
-    workers = int(os.environ.get("WEB_CONCURRENCY", "1"))  # what uvicorn reads
+    workers = int(os.environ.get("WEB_CONCURRENCY") or 1)  # what uvicorn reads
     limit = connection_limit(connection)
     if limit is None or workers * slots <= limit:
         return None
