@@ -107,16 +107,19 @@ def revisions() -> Revisions:
 
 
 def configure(folder: Path, revisions: Revisions) -> Path:
-    """The configuration of an Alembic with these revisions and the environment of the service."""
+    """The configuration of an Alembic with these revisions and the environment of the service.
+
+    What is there stays as it is: an Alembic that has been started may be reading it.
+    """
+    config = folder / "alembic.ini"
+    if config.exists():
+        return config
     before = None
     for name, (upgrade, downgrade) in revisions.items():
         parts = {"revision": name, "down_revision": before}
         text = REVISION.format(upgrade=upgrade, downgrade=downgrade, **parts)
-        path = folder / f"{name}.py"
-        if not path.exists():  # else an Alembic that has been started may be reading it
-            path.write_text(text, "utf-8")
+        (folder / f"{name}.py").write_text(text, "utf-8")
         before = name
-    config = folder / "alembic.ini"
     config.write_text(CONFIG.format(root=ROOT, folder=folder).replace("%", "%%"), "utf-8")
     return config
 
