@@ -32,7 +32,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from app.kit.db.base import Base
-from app.kit.db.types import Money
+from app.kit.db.money import Money
 
 
 class Size(StrEnum):
@@ -61,7 +61,7 @@ from sqlalchemy.orm import Session
 
 from app.database import async_write
 from app.errors import Conflict
-from app.kit.db.types import Money
+from app.kit.db.money import Money
 from app.shop.models import Article, Size
 
 router = APIRouter(prefix="/shop", tags=["shop"])

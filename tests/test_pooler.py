@@ -19,6 +19,13 @@ from tests.serving import Serving, free_port
 pytestmark = pytest.mark.xdist_group("pooler")
 
 DATABASE = "pooled"
+# Those of tests.kit.faults.faulty, which no revision has.
+MAKE_TABLES = """
+from app.database import engine
+from tests.kit.things import ThingBase
+
+ThingBase.metadata.create_all(engine)
+"""
 WORK = [(method, path) for method in ("GET", "POST") for path in ("/sync", "/async")]
 
 
@@ -60,6 +67,8 @@ def variables(service: Path, python: Environment, pooler: Pooler) -> dict[str, s
     variables = python.variables(**pooler.variables, DB_NAME=DATABASE)
     migrated = run([uv(), "run", "alembic", "upgrade", "head"], service, variables)
     assert migrated.returncode == 0, migrated.stdout
+    made = run([uv(), "run", "python", "-c", MAKE_TABLES], service, variables)
+    assert made.returncode == 0, made.stdout
     return variables
 
 
@@ -69,7 +78,7 @@ def served(service: Path, python: Environment, variables: dict[str, str]) -> Ite
     uvicorn = python.folder / "bin" / "uvicorn"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [uvicorn, "tests.faulty:app", "--port", str(port)],
+            [uvicorn, "tests.kit.faults.faulty:app", "--port", str(port)],
             cwd=service,
             env=variables,
             stderr=output,

@@ -27,13 +27,8 @@ read_engine = create_engine(SQLALCHEMY_DATABASE_URL, **dialect.options(settings,
 async_read_engine = create_async_engine(
     ASYNC_SQLALCHEMY_DATABASE_URL, **dialect.async_options(settings, read_only=True)
 )
-# /health/ready has connections of its own: requests that wait for a lock may hold all others.
-ready_engine = create_engine(SQLALCHEMY_DATABASE_URL, **dialect.options(settings, pool_size=1))
-async_ready_engine = create_async_engine(
-    ASYNC_SQLALCHEMY_DATABASE_URL, **dialect.async_options(settings, pool_size=1)
-)
 engines = Engines(settings)
-engines.watch(engine, async_engine, ready_engine, async_ready_engine)
+engines.watch(engine, async_engine)
 engines.watch(read_engine, async_read_engine, reads_replica=True)
 
 SessionLocal: sessionmaker[Session] = sessionmaker(engine, **SESSION_OPTIONS)

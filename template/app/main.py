@@ -9,11 +9,9 @@ from app.database import (
     async_engine,
     async_get_db,
     async_get_read_db,
-    async_ready_engine,
     engines,
     get_db,
     get_read_db,
-    ready_engine,
 )
 from app.kit.http.handlers import add_error_handlers
 from app.kit.http.middleware import add_middleware
@@ -73,7 +71,7 @@ def create_app() -> FastAPI:
         timing=settings.timing,
         cors_origins=settings.cors_origins,
     )
-    app.include_router(create_health_router(ready_engine, async_ready_engine))
+    app.include_router(create_health_router(engines))
     app.include_router(api_router)
     index_routes(app)
     return app

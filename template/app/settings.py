@@ -16,12 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 class Settings(DatabaseSettings):
-    model_config = SettingsConfigDict(
-        env_file=env_files(ROOT),
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = SettingsConfigDict(env_file=env_files(ROOT))
 
     db_application_name: str = PROJECT["name"]
 

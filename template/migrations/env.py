@@ -11,6 +11,7 @@ import app.routes  # noqa: F401 - imports every model there is
 from app.database import DIRECT_DATABASE_URL, SQLALCHEMY_DATABASE_URL, Base
 from app.kit.db import dialect
 from app.kit.db.failures import LOCKED
+from app.kit.db.revisions import AUTOGENERATE
 from app.kit.ops.log import configure_logging
 from app.settings import settings
 
@@ -75,11 +76,5 @@ if context.is_offline_mode():
 else:
     with connect() as connection:
         wait_for_other_migrations(connection)
-        context.configure(
-            connection=connection,
-            compare_server_default=True,
-            # The second finds CHECK constraints that were added or removed, by their names.
-            autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
-            **OPTIONS,
-        )
+        context.configure(connection=connection, **AUTOGENERATE, **OPTIONS)
         migrate(connection)

@@ -1,4 +1,4 @@
-"""What Schemathesis must know of the headers, and cannot read in the OpenAPI document."""
+"""What Schemathesis must know of a request, and cannot read in the OpenAPI document."""
 
 from typing import Any
 from uuid import uuid4
@@ -18,3 +18,5 @@ def before_call(
         # The coverage phase sends this wherever a pattern asks for quotation marks.
         if case.headers.get("If-Match") == "0":
             case.headers["If-Match"] = '"1"'
+        # Only a page knows which cursor follows it.
+        case.query.pop("cursor", None)

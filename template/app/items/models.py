@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from app.kit.db.base import Base, Versioned
-from app.kit.db.dialect import NOW, Timestamp
+from app.kit.db.dialect import NOW
 from app.users.models import User
 
 
@@ -20,7 +20,7 @@ class Item(Versioned, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=uuid7, init=False)
     title: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(String(2000))
-    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=NOW, init=False)
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW, init=False)
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), init=False)
 
     owner: Mapped[User] = relationship(back_populates="items", lazy="raise", repr=False)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from app.kit.db.base import Base, Versioned
-from app.kit.db.dialect import NOW, Timestamp
+from app.kit.db.dialect import NOW
 
 if TYPE_CHECKING:
     from app.items.models import Item
@@ -31,10 +31,8 @@ class User(Versioned, Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     full_name: Mapped[str] = mapped_column(String(200))
     is_active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=NOW, init=False)
-    updated_at: Mapped[datetime] = mapped_column(
-        Timestamp, server_default=NOW, onupdate=NOW, init=False
-    )
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW, init=False)
+    updated_at: Mapped[datetime] = mapped_column(server_default=NOW, onupdate=NOW, init=False)
 
     # lazy="raise": what a query did not load is an error, never a hidden SELECT.
     profile: Mapped["Profile | None"] = relationship(

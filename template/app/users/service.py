@@ -1,7 +1,4 @@
-"""What the service knows of users: plain functions over a Session, or a Connection to read rows.
-
-`def` endpoints and `async def` endpoints call the same ones.
-"""
+"""What the service knows of users. `def` and `async def` endpoints call the same functions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,9 +18,8 @@ from app.users.schemas import ProfileWrite, UserCreate, UserUpdate
 
 # Built once: to build one for each request takes about a tenth of the request.
 USER = select(User.__table__).where(User.id == bindparam("user_id"))
-OLDEST_FIRST = Keyset(User.id)
 PROFILE = select(Profile.__table__).where(Profile.user_id == bindparam("user_id"))
-
+OLDEST_FIRST = Keyset(User.id)
 EMAIL_TAKEN = "A user with this e-mail address exists already."
 
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy import Table, delete
 
 from tests.conftest import connect, hold_to_the_document, wait_for_background
+from tests.kit.things import Thing, ThingBase
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -17,7 +18,6 @@ def things(tables: list[Table]) -> Iterator[None]:
     `tables` has the database's own, looked up before there are these.
     """
     from app.database import engine
-    from tests.kit.things import ThingBase
 
     ThingBase.metadata.create_all(engine)
     yield
@@ -27,7 +27,6 @@ def things(tables: list[Table]) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_thing_is_left(things: None) -> Iterator[None]:
     from app.database import engine
-    from tests.kit.things import Thing
 
     yield
     with engine.begin() as connection:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, status
 
-from app.database import async_ready_engine, ready_engine
+from app.database import engines
 from app.kit.http.handlers import add_error_handlers
 from app.kit.http.middleware import add_middleware
 from app.kit.http.openapi import adjust_openapi, operation_id
@@ -35,7 +35,7 @@ def create_service(*routers: APIRouter, **options: Any) -> FastAPI:
     adjust_openapi(service)
     add_error_handlers(service)
     add_middleware(service, **options)
-    for each in (create_health_router(ready_engine, async_ready_engine), *routers):
+    for each in (create_health_router(engines), *routers):
         service.include_router(each)
     index_routes(service)
     return service

@@ -1,66 +1,24 @@
-"""Who imports whom in what the template keeps: app/kit, the modules beside it, Alembic's own.
+"""Which module imports which, of those that are the template's: a team's own may do otherwise."""
 
-A team's features may import what they like.
-"""
-
-import ast
 import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 from app.kit.db import dialect
 from app.kit.db.contract import DatabaseModule
 from tests.conftest import ROOT
+from tests.kit.imports import cycle, imported, is_inside, name_of, uses_a_driver
 
 DIALECT = "app.kit.db.dialect"
-DRIVERS = ("psycopg2", "asyncpg", "sqlalchemy.dialects")
 LONGEST = 250
 NAMELESS = {"utils", "helpers", "common"}
 
 
-def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def modules(root: Path = ROOT) -> dict[str, Path]:
-    kept = (*root.glob("app/*.py"), *root.glob("app/kit/**/*.py"), root / "migrations" / "env.py")
-    return {name_of(path): path for path in kept}
-
-
-def is_for_types_alone(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-
-
-def statements(node: ast.AST, *, at_run_time: bool) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        if not (at_run_time and is_for_types_alone(child)):
-            yield child
-            yield from statements(child, at_run_time=at_run_time)
-
-
-def imported(source: str, *, at_run_time: bool = False) -> set[str]:
-    """`from a import b` is a and a.b, for b may be a module."""
-    names: set[str] = set()
-    for node in statements(ast.parse(source), at_run_time=at_run_time):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "an import is absolute"
-            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-def is_inside(name: str, *packages: str) -> bool:
-    return any(f"{name}.".startswith(f"{package}.") for package in packages)
-
-
-MODULES = modules()
+BESIDE = ("app/database.py", "app/doctor.py", "app/errors.py", "app/main.py", "app/settings.py")
+PATHS = [*ROOT.glob("app/kit/**/*.py"), *(ROOT / path for path in (*BESIDE, "migrations/env.py"))]
+MODULES = {name_of(path, ROOT): path for path in PATHS}
 IMPORTS = {name: imported(path.read_text("utf-8")) for name, path in MODULES.items()}
 
 
@@ -76,29 +34,32 @@ def test_the_imports_of_a_module_are_found() -> None:
 def test_the_kit_imports_nothing_of_the_service() -> None:
     for name in MODULES:
         if is_inside(name, "app.kit"):
-            others = {each for each in IMPORTS[name] if is_inside(each, "app")} - {"app"}
-            assert all(is_inside(each, "app.kit") for each in others), (name, others)
+            own = {other for other in IMPORTS[name] if is_inside(other, "app")} - {"app"}
+            assert all(is_inside(other, "app.kit") for other in own), (name, own)
 
 
 def test_one_module_imports_a_driver() -> None:
-    users = {name for name in MODULES if any(is_inside(x, *DRIVERS) for x in IMPORTS[name])}
+    users = {name for name, names in IMPORTS.items() if uses_a_driver(names)}
     assert users == {DIALECT}
 
 
 def test_the_database_is_imported_by_one_name() -> None:
     for name, names in IMPORTS.items():
-        assert not any(each.startswith(f"{DIALECT}_") for each in names), name
+        assert not any(other.startswith(f"{DIALECT}_") for other in names), name
 
 
 def test_no_import_is_a_cycle() -> None:
-    graph = {}
-    for name, path in MODULES.items():
-        names = imported(path.read_text("utf-8"), at_run_time=True)
-        graph[name] = (names & MODULES.keys()) - {name}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as cycle:
-        pytest.fail(" -> ".join(cycle.args[1]), pytrace=False)
+    assert cycle(MODULES) == []
+
+
+def test_a_cycle_is_found(tmp_path: Path) -> None:
+    sources = {"a": "import b", "b": "from c import d", "c": "import a"}
+    paths = {name: tmp_path / f"{name}.py" for name in sources}
+    for name, source in sources.items():
+        paths[name].write_text(source, "utf-8")
+    assert set(cycle(paths)) == {"a", "b", "c"}
+    paths["c"].write_text("if TYPE_CHECKING:\n    import a", "utf-8")
+    assert cycle(paths) == []
 
 
 def test_no_module_is_long() -> None:
@@ -141,11 +102,12 @@ def test_the_dialect_offers_its_contract() -> None:
     for name, member in members.items():
         expected = [*inspect.signature(member).parameters.values()][1:]
         offered = inspect.signature(getattr(database, name)).parameters
-        assert list(offered)[: len(expected)] == [each.name for each in expected], name
-        for each in expected:
-            assert offered[each.name].kind == each.kind, (name, each)
-            assert offered[each.name].default == each.default, (name, each)
-        assert all(each.default is not each.empty for each in [*offered.values()][len(expected) :])
+        assert list(offered)[: len(expected)] == [parameter.name for parameter in expected], name
+        for parameter in expected:
+            assert offered[parameter.name].kind == parameter.kind, (name, parameter)
+            assert offered[parameter.name].default == parameter.default, (name, parameter)
+        more = [*offered.values()][len(expected) :]
+        assert all(parameter.default is not parameter.empty for parameter in more), name
 
 
 def test_the_contract_is_of_functions_and_columns() -> None:

@@ -150,7 +150,8 @@ async def test_what_takes_too_long_is_a_503_and_leaves_nothing(
 
 async def test_a_connection_that_was_given_back_is_left_alone(impatient: AsyncClient) -> None:
     ended.clear()
-    assert (await impatient.post("/given-back")).status_code == 503
+    while not ended:  # a busy machine may not have begun the query in time
+        assert (await impatient.post("/given-back")).status_code == 503
     before = ended.copy()
     for _ in range(settings.db_pool_size):
         query()

@@ -1,11 +1,14 @@
 """What `create_app` puts together, whatever routers the team includes."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from app import main
+from app.database import async_get_db, async_get_read_db, get_db, get_read_db
 from app.kit.http.route_index import RouteIndex
 from app.settings import PROJECT, settings
 from tests.conftest import connect
@@ -47,6 +50,14 @@ async def test_the_service_answers_errors_by_problems(whole: FastAPI) -> None:
 
 def test_the_service_finds_its_routes_by_an_index(whole: FastAPI) -> None:
     assert isinstance(whole.router.routes[0], RouteIndex)
+
+
+@pytest.mark.parametrize("session", [get_db, async_get_db, get_read_db, async_get_read_db])
+def test_the_service_refuses_to_override_a_session(
+    whole: FastAPI, session: Callable[..., Any]
+) -> None:
+    with pytest.raises(TypeError, match=f"{session.__name__} cannot be overridden"):
+        whole.dependency_overrides[session] = lambda: None
 
 
 async def test_the_settings_decide_what_surrounds_a_request(

@@ -1,6 +1,5 @@
-"""Sessions as FastAPI's documentation uses them: dependencies, overrides, TestClient."""
+"""Sessions and TestClient, as FastAPI's documentation uses them."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -9,17 +8,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import AsyncClient
 from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
-from app.database import (
-    AsyncSessionDep,
-    AsyncSessionLocal,
-    SessionDep,
-    SessionLocal,
-    async_get_db,
-    get_db,
-)
+from app.database import AsyncSessionDep, SessionDep, SessionLocal
 from app.kit.http.handlers import add_error_handlers
 from tests.conftest import connect
 from tests.kit.routers import THINGS
@@ -61,33 +51,6 @@ async def test_an_endpoint_may_commit_and_go_on_with_its_session(way: str) -> No
         response = await client.post(way)
     assert response.status_code == 201
     assert names_and_texts() == [("a lamp", "is committed too")]
-
-
-@pytest.fixture
-def overridden() -> Iterator[list[str]]:
-    """The sessions of a test's own that endpoints were given."""
-    given: list[str] = []
-
-    def get_other_db() -> Iterator[Session]:
-        given.append("sync")
-        with SessionLocal() as session:
-            yield session
-
-    async def async_get_other_db() -> AsyncIterator[AsyncSession]:
-        given.append("async")
-        async with AsyncSessionLocal() as session:
-            yield session
-
-    service.dependency_overrides = {get_db: get_other_db, async_get_db: async_get_other_db}
-    yield given
-    service.dependency_overrides = {}
-
-
-async def test_an_override_of_the_session_dependency_is_used(overridden: list[str]) -> None:
-    async with connect(service) as client:
-        for way in WAYS:
-            await client.post(way)
-    assert overridden == ["sync", "async"]
 
 
 def request_all(client: TestClient, found: int) -> set[int]:

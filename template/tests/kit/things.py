@@ -1,13 +1,11 @@
 """A feature that belongs to the tests: things, each with a note and with parts."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, StrictBool
-from pydantic import WithJsonSchema as JsonSchema
+from pydantic import MISSING, BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy import Connection, ForeignKey, MetaData, Row, String, bindparam, delete, select
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -22,14 +20,12 @@ from uuid_utils.compat import uuid7
 
 from app.errors import NotFound, conflict_on_duplicate
 from app.kit.db import dialect
-from app.kit.db.base import NAMING_CONVENTION, Versioned
-from app.kit.db.dialect import NOW, Timestamp
-from app.kit.rest.pages import PageQuery, Slice, fetch_page
+from app.kit.db.base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Versioned
+from app.kit.db.dialect import NOW
+from app.kit.rest.pages import Keyset, PageQuery, Slice, fetch_page
 from app.kit.rest.preconditions import ANY, IfMatch, PreconditionFailed, matches, unchanged
-from app.kit.rest.text import Line, Text
+from app.kit.rest.text import Email, Line, Text
 
-CODE = "^[A-Z]{3}-[0-9]{4}$"
-CODE_RULE = "A code is three capital letters, a hyphen and four digits"
 NAME_TAKEN = "A thing with this name exists already."
 
 # What a client sends to create one.
@@ -41,6 +37,7 @@ class ThingBase(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):
     """Metadata of its own, because Alembic compares that of `Base` with the database."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = TYPE_ANNOTATION_MAP
 
 
 class Thing(Versioned, ThingBase):
@@ -49,12 +46,10 @@ class Thing(Versioned, ThingBase):
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=uuid7, init=False)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     text: Mapped[str] = mapped_column(String(2000), default="")
-    code: Mapped[str] = mapped_column(String(8), default="NEW-0001")
+    contact: Mapped[str] = mapped_column(String(254), default="ada@example.com")
     is_active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=NOW, init=False)
-    updated_at: Mapped[datetime] = mapped_column(
-        Timestamp, server_default=NOW, onupdate=NOW, init=False
-    )
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW, init=False)
+    updated_at: Mapped[datetime] = mapped_column(server_default=NOW, onupdate=NOW, init=False)
 
     parts: Mapped[list["Part"]] = relationship(
         order_by="Part.name", lazy="raise", default_factory=list, repr=False
@@ -79,16 +74,9 @@ class Part(ThingBase):
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
 
 
-def check_code(code: str) -> str:
-    if not re.fullmatch(CODE, code):
-        raise ValueError(CODE_RULE)
-    return code
-
-
 Name = Annotated[Line, Field(max_length=200)]
 PartName = Annotated[Line, Field(max_length=100)]
 LongText = Annotated[Text, Field(max_length=2000)]
-Code = Annotated[str, AfterValidator(check_code), JsonSchema({"type": "string", "pattern": CODE})]
 
 
 class ThingCreate(BaseModel):
@@ -96,7 +84,7 @@ class ThingCreate(BaseModel):
 
     name: Name
     text: LongText = ""
-    code: Code = "NEW-0001"
+    contact: Email = "ada@example.com"
     is_active: StrictBool = True
 
 
@@ -114,7 +102,7 @@ class ThingRead(BaseModel):
     version: int
     name: str
     text: str
-    code: str
+    contact: str
     is_active: bool
     created_at: datetime
     updated_at: datetime
@@ -137,6 +125,9 @@ class PartRead(BaseModel):
 
 
 THING = select(Thing.__table__).where(Thing.id == bindparam("thing_id"))
+
+
+OLDEST_FIRST = Keyset(Thing.id)
 
 
 def create_thing(session: Session, data: ThingCreate) -> Thing:
@@ -163,7 +154,7 @@ def read_thing(connection: Connection, thing_id: UUID) -> Row[Any]:
 
 
 def read_things(connection: Connection, page: PageQuery) -> Slice[Row[Any]]:
-    return fetch_page(connection, select(Thing.__table__), Thing.id, page)
+    return fetch_page(connection, select(Thing.__table__), OLDEST_FIRST, page)
 
 
 def update_thing(

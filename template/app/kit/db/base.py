@@ -1,6 +1,8 @@
-"""What every model inherits from. Importing it needs no settings and no database."""
+"""What every model is: a typed dataclass whose constraints have names."""
 
-from typing import Any
+import enum
+from datetime import datetime
+from typing import Any, Literal
 
 from sqlalchemy import MetaData, text
 from sqlalchemy.orm import (
@@ -12,6 +14,9 @@ from sqlalchemy.orm import (
     registry,
 )
 
+from app.kit.db.money import Amount, Money, Price
+from app.kit.db.types import VALUES, Timestamp
+
 # Migrations can only drop or rename what has a name that both sides know.
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -20,8 +25,19 @@ NAMING_CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+# The column of `Mapped[...]`, where `mapped_column` names no type.
+TYPE_ANNOTATION_MAP: dict[Any, Any] = {
+    enum.Enum: VALUES,
+    Literal: VALUES,
+    datetime: Timestamp,
+    Money: Amount,
+    Price: Amount,
+}
 
-model_registry = registry(metadata=MetaData(naming_convention=NAMING_CONVENTION))
+model_registry = registry(
+    metadata=MetaData(naming_convention=NAMING_CONVENTION),
+    type_annotation_map=TYPE_ANNOTATION_MAP,
+)
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):

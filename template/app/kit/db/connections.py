@@ -1,14 +1,14 @@
 """The life of a pooled connection, the same for both drivers: made, taken, given back."""
 
 from collections.abc import Iterable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import anyio
-from sqlalchemy import Dialect, Engine, ExceptionContext, QueuePool, event
+from sqlalchemy import Dialect, Engine, ExceptionContext, QueuePool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.kit.db import dialect
@@ -44,6 +44,16 @@ class Engines:
             event.listen(watched, "close", give_back)
             event.listen(watched, "handle_error", refuse_unsendable)
         self.all += engines
+
+    @cached_property
+    def for_readiness(self) -> tuple[Engine, AsyncEngine]:
+        """Of one connection each: requests that wait for a lock may hold all others."""
+        options = dialect.options(self.settings, pool_size=1)
+        async_options = dialect.async_options(self.settings, pool_size=1)
+        engine = create_engine(dialect.url(self.settings), **options)
+        async_engine = create_async_engine(dialect.async_url(self.settings), **async_options)
+        self.watch(engine, async_engine)
+        return engine, async_engine
 
     def slots(self) -> int:
         """How many connections this process may open."""

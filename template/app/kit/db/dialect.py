@@ -1,19 +1,15 @@
-"""PostgreSQL, by psycopg2 and asyncpg: the one module that knows the database and its drivers.
-
-What it offers is the contract of `app.kit.db.contract`; a module for another database is shipped
-in its place.
-"""
+"""PostgreSQL, by psycopg2 and asyncpg. The one module that knows a driver: see contract.py."""
 
 import asyncio
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import psycopg2
 from psycopg2 import extensions
-from sqlalchemy import URL, ColumnElement, Connection, DateTime, Table, func, text
+from sqlalchemy import URL, ColumnElement, Connection, Table, func, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as asyncpg_errors
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -21,25 +17,13 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.dml import ReturningInsert
 
 from app.kit.db import failures
+from app.kit.db.contract import Model, Values
 from app.kit.db.failures import Failure
 from app.kit.db.settings import DatabaseSettings
-
-Model = TypeVar("Model", bound=DeclarativeBase)
-Values = Mapping[str, Any]
-# What the statement returns is newer than what the session may have.
-REFRESHED = {"populate_existing": True}
-
-
-class Timestamp(DateTime):
-    def __init__(self, timezone: bool = True) -> None:
-        super().__init__(timezone)
-
+from app.kit.db.types import Timestamp as Timestamp
 
 NOW: ColumnElement[Any] = func.now()
 Document = JSONB
-
-# One process migrates at a time; the lock ends with its connection.
-MIGRATION_LOCK = text("SELECT pg_try_advisory_lock(hashtext('alembic'))")
 
 
 def url(settings: DatabaseSettings, driver: str = "psycopg2", ssl_mode: str = "sslmode") -> URL:
@@ -70,59 +54,51 @@ def options(
     settings: DatabaseSettings, *, read_only: bool = False, pool_size: int | None = None
 ) -> dict[str, Any]:
     """The arguments of `create_engine`."""
-    return pool(settings, read_only, pool_size) | {
-        "connect_args": {
-            "application_name": settings.db_application_name,
-            "connect_timeout": settings.db_connect_timeout,
-            "connection_factory": Psycopg2Connection,
-            "options": " ".join(
-                f"-c {name}={value}" for name, value in limits(settings, read_only).items()
-            ),
-        }
+    started = " ".join(f"-c {name}={value}" for name, value in limits(settings, read_only).items())
+    connect_args = {
+        "application_name": settings.db_application_name,
+        "connect_timeout": settings.db_connect_timeout,
+        "connection_factory": Psycopg2Connection,
+        "options": started,
     }
+    return pooling(settings, read_only, pool_size) | {"connect_args": connect_args}
 
 
 def async_options(
     settings: DatabaseSettings, *, read_only: bool = False, pool_size: int | None = None
 ) -> dict[str, Any]:
     """The arguments of `create_async_engine`."""
-    names = ("statement_cache_size", "prepared_statement_cache_size")
-    # PgBouncer's next transaction may be on a connection that has not prepared what this one has.
-    caches = dict.fromkeys(names, 0) if settings.db_pooler else {}
-    return pool(settings, read_only, pool_size) | {
-        "connect_args": {
-            "timeout": settings.db_connect_timeout,
-            "connection_class": AsyncpgConnection,
-            "server_settings": {
-                "application_name": settings.db_application_name,
-                **limits(settings, read_only),
-            },
-            **caches,
-        }
+    name = {"application_name": settings.db_application_name}
+    connect_args = {
+        "timeout": settings.db_connect_timeout,
+        "connection_class": AsyncpgConnection,
+        "server_settings": name | limits(settings, read_only),
     }
+    if settings.db_pooler:  # the next transaction may be on a connection without what this prepared
+        connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return pooling(settings, read_only, pool_size) | {"connect_args": connect_args}
 
 
-def pool(settings: DatabaseSettings, read_only: bool, pool_size: int | None) -> dict[str, Any]:
-    common = settings.pool_options(pool_size)
+def pooling(settings: DatabaseSettings, read_only: bool, pool_size: int | None) -> dict[str, Any]:
+    pool_options = settings.pool_options(pool_size)
     if read_only and settings.db_pooler:
-        return common | {"execution_options": {"postgresql_readonly": True}}
+        return pool_options | {"execution_options": {"postgresql_readonly": True}}
     if read_only:
         # A SELECT is then one round trip: no BEGIN before it, no ROLLBACK after it.
-        return common | {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    return common
+        return pool_options | {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    return pool_options
 
 
 def limits(settings: DatabaseSettings, read_only: bool) -> dict[str, str]:
     """What a connection starts with."""
     if settings.db_pooler:  # it refuses such parameters: ALTER ROLE sets them
         return {}
-    read = {"default_transaction_read_only": "on"} if read_only else {}
     return {
         "statement_timeout": f"{settings.db_statement_timeout}s",
         "lock_timeout": f"{settings.db_lock_timeout}s",
         "idle_in_transaction_session_timeout": f"{settings.db_idle_transaction_timeout}s",
         "timezone": "UTC",
-        **read,
+        **({"default_transaction_read_only": "on"} if read_only else {}),
     }
 
 
@@ -141,7 +117,8 @@ def migration_preamble(settings: DatabaseSettings) -> str:
 
 
 def try_migration_lock(connection: Connection) -> bool:
-    return bool(connection.scalar(MIGRATION_LOCK))
+    """One process migrates at a time; the lock ends with its connection."""
+    return bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtext('alembic'))")))
 
 
 class Psycopg2Connection(extensions.connection):
@@ -177,8 +154,7 @@ class AsyncpgConnection(asyncpg.Connection):  # type: ignore[misc]
         self.terminate()  # tells PostgreSQL, and does not wait for its answer
 
     def terminate(self) -> None:
-        if self._loop.is_closed():
-            # As TestClient leaves it: abort() would ask the event loop to close the socket.
+        if self._loop.is_closed():  # TestClient's: abort() would ask it to close the socket
             with suppress(AttributeError):  # a transport over TLS has no such method
                 self._transport._call_connection_lost(None)
         super().terminate()
@@ -241,6 +217,9 @@ def is_unsendable(error: BaseException) -> bool:
     return isinstance(error, ValueError)
 
 
+NEWER = {"populate_existing": True}  # what is returned is newer than what the session may have
+
+
 def insert_if_absent(
     session: Session, target: type[DeclarativeBase] | Table, **values: Any
 ) -> None:
@@ -249,16 +228,14 @@ def insert_if_absent(
 
 def upsert(session: Session, model: type[Model], key: Values, changes: Values) -> Model:
     """Insert key and changes, or apply the changes to the row that is there."""
-    statement = insert_or_update(model, key, changes)
-    return session.scalars(statement, execution_options=REFRESHED).one()
+    return session.scalars(insert_or_update(model, key, changes), execution_options=NEWER).one()
 
 
 def upsert_where(
     session: Session, model: type[Model], key: Values, changes: Values, where: ColumnElement[bool]
 ) -> Model | None:
     """The same, but leave a row that does not fit as it is, and return nothing."""
-    statement = insert_or_update(model, key, changes, where)
-    return session.scalar(statement, execution_options=REFRESHED)
+    return session.scalar(insert_or_update(model, key, changes, where), execution_options=NEWER)
 
 
 def insert_or_update(

@@ -36,9 +36,7 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     result: Mapped[Any] = mapped_column(dialect.Document, nullable=True, init=False)
-    created_at: Mapped[datetime] = mapped_column(
-        dialect.Timestamp, server_default=dialect.NOW, index=True, init=False
-    )
+    created_at: Mapped[datetime] = mapped_column(server_default=dialect.NOW, index=True, init=False)
 
 
 class KeyedRequest(NamedTuple):

@@ -3,12 +3,14 @@
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
 class DatabaseSettings(BaseSettings):
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
     db_host: str = "localhost"
     db_port: int = Field(default=5432, ge=1, le=65535)
     db_name: str

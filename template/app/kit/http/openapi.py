@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request, Response, status
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from app.kit.http.decimals import describe_decimals
 from app.kit.http.problems import problem, schemas
 from app.kit.http.route_index import path_template
 
@@ -33,6 +34,7 @@ def leave_out_impossible(operation: dict[str, Any]) -> None:
 
 
 def adjust_openapi(app: FastAPI) -> None:
+    describe_decimals()
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.kit.db.connections import Engines
 from app.kit.db.deadline import current
 from app.kit.errors import ServiceError
 from app.kit.http.problems import documented
@@ -35,7 +36,8 @@ def close_connections() -> None:
         deadline.close_connections()
 
 
-def create_health_router(engine: Engine, async_engine: AsyncEngine) -> APIRouter:
+def create_health_router(engines: Engines) -> APIRouter:
+    engine, async_engine = engines.for_readiness
     router = APIRouter(prefix="/health", tags=["health"])
 
     @router.get("/live")

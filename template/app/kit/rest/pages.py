@@ -6,7 +6,7 @@ repeats nor hides another. Counting rows with OFFSET has neither property.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query, status
@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, Select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.kit.db.types import Moment
 from app.kit.errors import ServiceError
 
 Found = TypeVar("Found")
@@ -68,7 +69,8 @@ class Keyset:
         self.columns = columns
         self.descending = descending
         self.name = ("-" if descending else "") + ",".join(column.key for column in columns)
-        self.adapters = [TypeAdapter[Any](column.type.python_type) for column in columns]
+        types = [column.type.python_type for column in columns]
+        self.adapters = [TypeAdapter[Any](Moment if type is datetime else type) for type in types]
 
     def encode(self, row: Any) -> str:
         values = [getattr(row, column.key) for column in self.columns]
@@ -80,8 +82,7 @@ class Keyset:
             name, *parts = from_json(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             pairs = zip(self.adapters, parts, strict=True)
             values = [adapter.validate_python(part) for adapter, part in pairs]
-            values = [in_utc(value) if isinstance(value, datetime) else value for value in values]
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError) as error:
             raise InvalidCursor from error
         if name != self.name:
             raise InvalidCursor
@@ -94,12 +95,6 @@ class Keyset:
         order = [column.desc() if self.descending else column for column in self.columns]
         # One row more than asked for tells whether there is a next page.
         return statement.order_by(*order).limit(page.limit + 1)
-
-
-def in_utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a cursor's datetime has a time zone")
-    return moment.astimezone(UTC)
 
 
 def fetch_page(

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from scripts import postgres
-from tests.conftest import PASSWORD, Served, serving
-from tests.test_faults import APP, WORK, Server, running, wait_until
-from tests.traffic import traffic
+from tests.conftest import PASSWORD
+from tests.kit.faults.server import APP, WORK, Server, running, wait_until
+from tests.kit.faults.traffic import traffic
+from tests.serving import Served, serving
 
 pytestmark = pytest.mark.slow
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -80,3 +81,8 @@ def traffic(client: httpx2.Client) -> Iterator[Traffic]:
         running.stopped.set()
         for thread in threads:
             thread.join()
+
+
+def statuses(traffic: Traffic, *paths: str) -> Counter[int]:
+    answers = traffic.of(*paths) if paths else traffic.answers
+    return Counter(answer.status for answer in answers)
