@@ -23,6 +23,8 @@ class Settings(DatabaseSettings):
     cors_origins: list[str] = Field(default=[], description="A JSON list")
     request_timeout: float = Field(default=4, gt=0, description="Seconds to begin an answer")
     max_body_size: int = Field(default=1024 * 1024, ge=1, description="Bytes")
+    max_body_values: int = Field(default=10_000, ge=1, description="JSON values or form fields")
+    body_timeout: float = Field(default=10, gt=0, description="Seconds without more of a body")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_json: bool = False

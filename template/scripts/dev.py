@@ -66,7 +66,7 @@ def main() -> int:
         if failed := run(environment, "alembic", "upgrade", "head"):
             return failed
         print(f"http://localhost:{port}/docs", flush=True)
-        reload = ("--reload", "--reload-dir", "app")
+        reload = ("--reload", "--reload-dir", "app", "--http", "app.kit.http.protocol:Limited")
         # What `fastapi dev` starts too, half a second later.
         return run(environment, "uvicorn", "app.main:app", *reload, "--port", str(port))
 
