@@ -198,6 +198,8 @@ class Limited(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             return
+        if self.owed_since is not None:
+            self._unset_keepalive_if_required()  # the next request has begun
         if not self.is_answering() and self.cycle.more_body:
             self.owed_since = self.loop.time()  # what is left of the body is read and dropped
         if self.rest:

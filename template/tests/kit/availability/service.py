@@ -1,8 +1,11 @@
 """The service of things, with endpoints as a team may write them: forms, parameters, lists."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, UploadFile
+import anyio
+import anyio.lowlevel
+from fastapi import APIRouter, Form, Query, Request, UploadFile, WebSocket
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
@@ -74,13 +77,21 @@ async def async_ask(options: Annotated[Options, Query()]) -> Options:
     return options
 
 
-@hostile.get("/large")
-async def get_large() -> StreamingResponse:
-    async def parts() -> Any:
-        for _ in range(200):
-            yield b"x" * 1_000_000
+@hostile.get("/endless")
+async def get_endless() -> StreamingResponse:
+    async def parts() -> AsyncIterator[bytes]:
+        while True:
+            await anyio.lowlevel.checkpoint()
+            yield b"x" * 100_000
 
     return StreamingResponse(parts())
+
+
+@hostile.websocket("/echo")
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.send_text(await socket.receive_text())
+    await socket.close()
 
 
 app = create_service(
