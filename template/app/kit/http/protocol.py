@@ -175,6 +175,7 @@ class Limited(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self.owed_since = self.loop.time()
+        self.unfinished += 1  # more of it may stand in the part that is being parsed
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
