@@ -23,6 +23,8 @@ class Settings(DatabaseSettings):
     cors_origins: StringList = Field(default=[], description="With commas between them")
     request_timeout: float = Field(default=4, gt=0, description="Seconds to begin an answer")
     max_body_size: int = Field(default=1024 * 1024, ge=1, description="Bytes")
+    max_body_values: int = Field(default=10_000, ge=1, description="JSON values or form fields")
+    body_timeout: float = Field(default=10, gt=0, description="Seconds without more of a body")
 
     # uvicorn reads it. Here it is to be refused in a sentence by what else reads it.
     web_concurrency: int = Field(default=1, ge=1, description="Workers")

@@ -93,6 +93,8 @@ def main() -> None:
     config = uvicorn.Config(
         "app.main:app",
         port=parser.parse_args().port,
+        http="app.kit.http.protocol:Limited",
+        server_header=False,
         reload=True,
         # A new revision too: then it says that the database is behind.
         reload_dirs=[str(ROOT / "app"), str(ROOT / "migrations")],

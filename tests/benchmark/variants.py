@@ -66,8 +66,8 @@ def cursor(key: UUID) -> str:
 
 def shipped(name: str, says: str, service: Path) -> Variant:
     """Started as the Dockerfile starts it."""
-    lines = (service / "Dockerfile").read_text("utf-8").splitlines()
-    line = next(line for line in lines if line.startswith("CMD ["))
+    dockerfile = (service / "Dockerfile").read_text("utf-8").replace("\\\n", "")
+    line = next(line for line in dockerfile.splitlines() if line.startswith("CMD ["))
     command = json.loads(line.removeprefix("CMD"))
     return Variant(name, says, command, service, "/api/v1/users", "/api/v1/items", cursor)
 

@@ -24,9 +24,11 @@ def create_service(*routers: APIRouter, **options: Any) -> FastAPI:
         generate_unique_id_function=operation_id,
         responses=documented(
             status.HTTP_400_BAD_REQUEST,
+            status.HTTP_408_REQUEST_TIMEOUT,
             status.HTTP_413_CONTENT_TOO_LARGE,
             status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
             status.HTTP_422_UNPROCESSABLE_CONTENT,
+            status.HTTP_431_REQUEST_HEADER_FIELDS_TOO_LARGE,
             status.HTTP_500_INTERNAL_SERVER_ERROR,
             status.HTTP_503_SERVICE_UNAVAILABLE,
         ),

@@ -28,6 +28,7 @@ from app.kit.http.handlers import add_error_handlers
 from app.kit.http.middleware import add_middleware
 from app.settings import settings
 from tests.conftest import connect
+from tests.kit.problems import check
 from tests.kit.things import Thing
 
 SECONDS = 0.3
@@ -35,7 +36,7 @@ LONGER = 2 * SECONDS
 
 service = FastAPI()
 add_error_handlers(service)
-add_middleware(service, request_timeout=SECONDS)
+add_middleware(service, request_timeout=SECONDS, body_timeout=SECONDS)
 ended: list[int] = []
 
 
@@ -170,10 +171,15 @@ async def test_a_body_that_keeps_coming_may_take_longer(impatient: AsyncClient) 
     assert response.json() == {"a": 1}
 
 
-async def test_a_body_that_stops_coming_may_not(impatient: AsyncClient) -> None:
+async def test_a_body_that_stops_coming_is_the_clients_fault(impatient: AsyncClient) -> None:
     headers = {"Content-Type": "application/json"}
     response = await impatient.post("/echo", content=send(pause=LONGER), headers=headers)
-    assert response.status_code == 503
+    assert check(response, 408)["detail"] == "No more of the body came within 0.3 seconds."
+
+
+async def test_a_body_that_nobody_reads_does_not_end_the_answer(impatient: AsyncClient) -> None:
+    response = await impatient.post("/stream", content=send(pause=LONGER))
+    assert (response.status_code, response.text) == (200, "....")
 
 
 async def test_an_answer_that_has_begun_may_take_longer(impatient: AsyncClient) -> None:

@@ -27,7 +27,7 @@ async def test_a_number_is_no_boolean(client: AsyncClient, path: str) -> None:
         b'{"name": 9223372036854775808}',
         b'{"name": "' + b"x" * 100_000 + b'"}',
         b'{"name": "x", "contact": "' + b"x" * 100_000 + b'@example.com"}',
-        b"[" * 100_000,
+        b"[" * 100,
         b"[]",
         b"null",
         b"{",
@@ -88,8 +88,17 @@ async def test_json_is_unicode_whatever_its_content_type_says(
 
 
 async def test_an_answer_lists_a_hundred_errors_at_most(client: AsyncClient, path: str) -> None:
-    response = await client.post(path, json=dict.fromkeys(map(str, range(1000)), 1))
+    response = await client.post(path, json=dict.fromkeys(map(str, range(999)), 1))
     assert len(check(response, 422)["errors"]) == 100
+
+
+async def test_more_than_a_thousand_errors_are_counted(client: AsyncClient, path: str) -> None:
+    response = await client.post(path, json=dict.fromkeys(map(str, range(1000)), 1))
+    (error,) = check(response, 422)["errors"]
+    assert error == {
+        "pointer": "/body",
+        "detail": "This has 1001 errors, which are too many to be described.",
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from app.kit.db import dialect
 from app.kit.db.failures import CHANGED_MEANWHILE, POOL_BUSY
 from app.kit.errors import ServiceError
 from app.kit.http.problems import FieldError, problem
+from app.kit.http.validation import describe_few_errors
 from app.kit.rest.text import RULES
 
-# A body of 1 MiB can have a hundred thousand: an answer need not be larger than its request.
+# An answer need not be larger than its request.
 MOST_ERRORS = 100
 
 # What Starlette and FastAPI say, in a sentence that helps.
@@ -81,6 +82,7 @@ def handle_pool_timeout(_: Request, __: PoolTimeoutError) -> Response:
 
 
 def add_error_handlers(app: FastAPI) -> None:
+    describe_few_errors()
     app.exception_handler(HTTPException)(handle_http_error)
     app.exception_handler(RequestValidationError)(handle_invalid_request)
     app.exception_handler(ServiceError)(handle_service_error)

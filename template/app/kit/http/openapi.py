@@ -28,7 +28,7 @@ def handle_wrong_method(request: Request, error: HTTPException) -> Response:
 def leave_out_impossible(operation: dict[str, Any]) -> None:
     """Without a body nothing is wrong with it, and without a parameter nothing is invalid."""
     if "requestBody" not in operation:
-        never = ["400", "415"] if "parameters" in operation else ["400", "415", "422"]
+        never = ["408", "415"] if "parameters" in operation else ["408", "415", "422"]
         for code in never:
             operation["responses"].pop(code, None)
 
