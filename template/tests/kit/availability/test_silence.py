@@ -35,7 +35,11 @@ SILENT: dict[str, tuple[bytes, bytes, int]] = {
     "a request and half a head": (LIVE + HEAD, b"", 408),
     "half a body": (POST % b"/async/things" + b"{", b"", 408),
     "a slow body that nobody reads": (POST % b"/nowhere", b"x", 404),
-    "half a body in a form": (POST.replace(b"json", b"x") % b"/async/form" + b"a", b"", 408),
+    "half a body in a form": (
+        POST.replace(b"json", b"x-www-form-urlencoded") % b"/async/form" + b"a",
+        b"",
+        408,
+    ),
 }
 
 
