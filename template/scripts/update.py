@@ -31,7 +31,7 @@ def find_moved(old: Tree, team: Tree) -> dict[str, str]:
         *("-c", "core.quotePath=false", "diff-tree", "-r", "--find-renames", "--diff-filter=R"),
         *("--name-status", write_tree(old), write_tree(team)),
     )
-    return {each.split("\t")[1]: each.split("\t")[2] for each in listed}
+    return {line.split("\t")[1]: line.split("\t")[2] for line in listed}
 
 
 def models_changed(changed: list[str]) -> list[Finding]:
@@ -51,10 +51,10 @@ def update(options: Options) -> Outcome:
         old, new = (read_answers(a) for a in (rendered.old_answers, rendered.new_answers))
         check_answers(old, new, options.given)
         outcome = merge(rendered, head, team, work)
-    notes = [Finding(*each) for each in tell_answers(old, new)]
+    notes = [Finding(*answer) for answer in tell_answers(old, new)]
     if said and not options.json:
         print(said, file=sys.stderr)
-    before, after = (read_word(each.get("_commit", "")) for each in (old, new))
+    before, after = (read_word(answers.get("_commit", "")) for answers in (old, new))
     message = f"From {before} to {after}: {outcome.message}" if outcome.message else "No news."
     notes += outcome.notes
     return outcome._replace(message=message, before=before, after=after, notes=tuple(notes))
@@ -73,7 +73,7 @@ def merge(rendered: Rendered, head: str, team: Tree, work: Path) -> Outcome:
     bring_over(head, everything, after, stages)
     changed = [*changes_between(everything, after)]
     notes = [*models_changed(changed), *merged.notes, *notes]
-    notes += [Finding(each.old, f"moved to {each.new}", "your edits moved along") for each in moves]
+    notes += [Finding(move.old, f"moved to {move.new}", "your edits moved along") for move in moves]
     status = "left" if merged.left else "merged"
     message = f"{len(changed)} files changed; `git diff HEAD` shows how." if changed else ""
     return Outcome(status, message, "", "", tuple(changed), tuple(merged.left), tuple(notes))

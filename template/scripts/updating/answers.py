@@ -33,7 +33,7 @@ def plain(written: str) -> str:
 
 
 def passed_names(data: list[str], data_file: str) -> set[str]:
-    return {each.split("=", 1)[0] for each in data} | set(read_answers(data_file))
+    return {pair.split("=", 1)[0] for pair in data} | set(read_answers(data_file))
 
 
 def check_answers(old: dict[str, str], new: dict[str, str], given: set[str]) -> None:
@@ -41,7 +41,7 @@ def check_answers(old: dict[str, str], new: dict[str, str], given: set[str]) -> 
 
     `given` are the names, or patterns of names, of what the caller decides.
     """
-    before, after = (read_word(each.get("database", DATABASE)) for each in (old, new))
+    before, after = (read_word(answers.get("database", DATABASE)) for answers in (old, new))
     if before != after:
         raise Refused(
             f"`database` is answered once: this service is on {before}, and an update does not make"

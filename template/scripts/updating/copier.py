@@ -68,7 +68,7 @@ def explain(said: str, code: int) -> None:
 def source() -> tuple[str, str]:
     """The address of the template, and the version of the last update."""
     answers = read_answers((ROOT / FILE).read_text("utf-8"))
-    address, version = (read_word(answers.get(each, "")) for each in ("_src_path", "_commit"))
+    address, version = (read_word(answers.get(key, "")) for key in ("_src_path", "_commit"))
     if not address or not version:
         raise Refused(f"{FILE} has no `_src_path` and `_commit`: an update needs both.")
     if not re.search(r"[:~]", address) and not Path(address).is_absolute():

@@ -44,7 +44,10 @@ def read_journal() -> Journal | None:
     except (OSError, Failed):
         return None
     changes = json.loads(written)
-    read = {path: tuple(Entry(*e) if e else None for e in each) for path, each in changes.items()}
+    read = {
+        path: tuple(Entry(*entry) if entry else None for entry in entries)
+        for path, entries in changes.items()
+    }
     return Journal({path: (before, after) for path, (before, after) in read.items()})
 
 
@@ -119,8 +122,8 @@ def drop_lock(patience: float = 2) -> None:
 def save(path: str, change: Change) -> Path | None:
     content = (top() / path).read_bytes()
     # A git that was killed may have written the beginning of a file.
-    known = read_blobs(each.oid for each in change if each).values()
-    if any(each.startswith(content) for each in known):
+    known = read_blobs(entry.oid for entry in change if entry).values()
+    if any(blob.startswith(content) for blob in known):
         return None
     copy = git_path(SAVED) / path
     copy.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ class Merger:
         """`moved` says where the team moved a file that it has no longer."""
         texts = []
         for path in sorted(self.base.keys() | self.theirs.keys()):
-            base, ours, theirs = (each.get(path) for each in (self.base, self.ours, self.theirs))
+            base, ours, theirs = (tree.get(path) for tree in (self.base, self.ours, self.theirs))
             if base == theirs or ours == theirs:
                 continue
             if path == self.take_theirs and theirs is not None:
@@ -105,7 +105,7 @@ class Merger:
         raw = self.read(paths)
         normal = {path: Sides(*map(to_line_feeds, sides)) for path, sides in raw.items()}
         styled = [self.format({p: sides[n] for p, sides in normal.items()}) for n in range(3)]
-        formatted = {p: Sides(*(each[p] for each in styled)) for p in styled[1]}
+        formatted = {p: Sides(*(side[p] for side in styled)) for p in styled[1]}
         results: dict[str, bytes] = {}
         with TemporaryDirectory() as folder:
             for path in paths:
@@ -127,9 +127,9 @@ class Merger:
     def read(self, paths: Sequence[str]) -> dict[str, Sides]:
         trees = (self.base, self.ours, self.theirs)
         entries = {path: [tree.get(path) for tree in trees] for path in paths}
-        blobs = read_blobs(each.oid for side in entries.values() for each in side if each)
+        blobs = read_blobs(entry.oid for side in entries.values() for entry in side if entry)
         return {
-            path: Sides(*(blobs[each.oid] if each else b"" for each in side))
+            path: Sides(*(blobs[entry.oid] if entry else b"" for entry in side))
             for path, side in entries.items()
         }
 
@@ -154,7 +154,7 @@ class Merger:
             self.merged.tree[path] = Entry(self.mode(path), oid)
 
     def mode(self, path: str) -> str:
-        base, ours, theirs = (each.get(path) for each in (self.base, self.ours, self.theirs))
+        base, ours, theirs = (tree.get(path) for tree in (self.base, self.ours, self.theirs))
         if ours is None or (base and theirs and base.mode == ours.mode):
             return theirs.mode if theirs else "100644"
         return ours.mode

@@ -23,7 +23,7 @@ def read_moves(table: bytes) -> list[Move]:
         entries = tomllib.loads(table.decode()).get("move", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return []
-    pairs = [(each.get("from"), each.get("to")) for each in entries if isinstance(each, dict)]
+    pairs = [(entry.get("from"), entry.get("to")) for entry in entries if isinstance(entry, dict)]
     return [
         Move(old.strip("/"), new.strip("/"))
         for old, new in pairs
@@ -81,7 +81,8 @@ def rename_from_imports(source: str, old: str, new: str) -> str:
         # A comment inside would be lost, and a second statement on the line.
         if "#" not in statement and not statement[: node.col_offset].strip():
             indent = " " * node.col_offset
-            lines[first:last] = [f"{indent}{each}\n" for each in split_import(node, name, new)]
+            written = split_import(node, name, new)
+            lines[first:last] = [f"{indent}{line}\n" for line in written]
     return "".join(lines)
 
 

@@ -12,7 +12,7 @@ def find_moves(old: Tree, new: Tree) -> list[Move]:
     blobs = read_blobs(tables)
     before, after = (blobs[t[TABLE].oid] if TABLE in t else b"" for t in (old, new))
     moves = new_moves(before, after)
-    return [each for each in moves if any(inside(path, each.old) for path in old)]
+    return [move for move in moves if any(inside(path, move.old) for path in old)]
 
 
 def inside(path: str, folder: str) -> bool:

@@ -65,14 +65,14 @@ def read_options(args: list[str]) -> Options:
             parser.error(f"`poe update` does not take {name}, because {reason}")
     read = vars(parser.parse_args(args))
     read = {f"--{name.replace('_', '-')}": value for name, value in read.items()}
-    if any("=" not in each for each in read["--data"]):
+    if any("=" not in pair for pair in read["--data"]):
         parser.error("--data takes NAME=VALUE")
-    files = [Path(each).absolute() for each in read["--data-file"]]
-    if missing := [str(each) for each in files if not each.is_file()]:
+    files = [Path(name).absolute() for name in read["--data-file"]]
+    if missing := [str(path) for path in files if not path.is_file()]:
         parser.error(f"there is no file {', '.join(missing)} for --data-file")
     read["--data-file"] = files
     passed = [f"{name}={value}" for name in VALUES for value in read[name]]
     passed += [name for name in FLAGS if read[name]]
-    data_file = "\n".join(each.read_text("utf-8") for each in files)
+    data_file = "\n".join(path.read_text("utf-8") for path in files)
     given = passed_names(read["--data"], data_file) | set(read["--ask"])
     return Options(passed, given, read["--json"], read["--restore"])

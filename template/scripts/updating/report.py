@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 
     def as_json(self) -> str:
         found = {"left": self.left, "notes": self.notes}
-        findings = {name: [each._asdict() for each in many] for name, many in found.items()}
+        findings = {name: [finding._asdict() for finding in many] for name, many in found.items()}
         versions = {"from": self.before, "to": self.after}
         said = {"status": self.status, "message": self.message} | versions
         return json.dumps(said | {"changed": list(self.changed)} | findings, indent=2)
@@ -31,9 +31,9 @@ class Outcome(NamedTuple):
     def as_text(self) -> str:
         written = [self.message]
         if self.notes:
-            written += ["For you to know:", *(f"  {show(each)}" for each in self.notes)]
+            written += ["For you to know:", *(f"  {show(note)}" for note in self.notes)]
         if self.left:
-            written += ["Merge by hand:", *(f"  {show(each)}" for each in self.left)]
+            written += ["Merge by hand:", *(f"  {show(path)}" for path in self.left)]
         return "\n".join(written)
 
 

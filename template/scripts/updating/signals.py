@@ -18,8 +18,8 @@ def stop(*_: object) -> None:
 
 
 def stop_on_signals() -> None:
-    for each in SIGNALS:
-        signal.signal(each, stop)
+    for number in SIGNALS:
+        signal.signal(number, stop)
 
 
 @contextmanager
@@ -30,9 +30,9 @@ def deferred() -> Iterator[list[int]]:
     def note(number: int, _: FrameType | None) -> None:
         came.append(number)
 
-    before = {each: signal.signal(each, note) for each in SIGNALS}
+    before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
         yield came
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -42,7 +42,7 @@ def first_clean(folder: Path, tries: Iterator[Sides], *, aligned: bool) -> tuple
 def align(sides: Sides) -> Sides:
     """Bytes that are no UTF-8 come out as they went in."""
     texts = align_versions(*(side.decode(errors="surrogateescape") for side in sides))
-    return Sides(*(each.encode(errors="surrogateescape") for each in texts))
+    return Sides(*(text.encode(errors="surrogateescape") for text in texts))
 
 
 def has_crlf(content: bytes) -> bool:

@@ -32,7 +32,7 @@ def parse(listing: bytes) -> Tree:
         if line:
             about, path = line.split("\t", 1)
             mode, *rest = about.split()
-            tree[path] = Entry(mode, next(each for each in rest if len(each) >= len(NOTHING)))
+            tree[path] = Entry(mode, next(part for part in rest if len(part) >= len(NOTHING)))
     return tree
 
 

@@ -40,7 +40,7 @@ def rank(version: str) -> tuple[int, ...] | None:
 
 
 def trailing_zeros(numbers: tuple[int, ...]) -> int:
-    return next((n for n, each in enumerate(reversed(numbers)) if each), len(numbers))
+    return next((n for n, number in enumerate(reversed(numbers)) if number), len(numbers))
 
 
 def choose(base: str | None, ours: str, theirs: str) -> str | None:

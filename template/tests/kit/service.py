@@ -37,8 +37,8 @@ def create_service(*routers: APIRouter, **options: Any) -> FastAPI:
     adjust_openapi(service)
     add_error_handlers(service)
     add_middleware(service, **options)
-    for each in (create_health_router(engines), *routers):
-        service.include_router(each)
+    for included in (create_health_router(engines), *routers):
+        service.include_router(included)
     index_routes(service)
     return service
 

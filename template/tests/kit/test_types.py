@@ -115,7 +115,11 @@ def test_an_enum_of_numbers_is_refused_with_a_reason() -> None:
 
 
 def names_of_checks(table: Any) -> list[str]:
-    return sorted(str(each.name) for each in table.constraints if isinstance(each, CheckConstraint))
+    return sorted(
+        str(constraint.name)
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    )
 
 
 def test_a_column_of_several_mappers_has_one_check_and_so_has_its_copy() -> None:
@@ -202,7 +206,7 @@ async def test_what_is_no_moment_is_neither_stored_nor_compared(
             # Of any type, for the service's own handler may have replaced it.
             with pytest.raises(Exception) as caught:  # noqa: PT011
                 session.execute(statement)
-            reason = next(each for each in reasons(caught.value) if isinstance(each, kind))
+            reason = next(error for error in reasons(caught.value) if isinstance(error, kind))
             assert sentence in str(reason)
 
     await within(driver, work)

@@ -72,7 +72,7 @@ class Traffic:
 def traffic(client: httpx2.Client) -> Iterator[Traffic]:
     running = Traffic(client.base_url)
     asked = [*WORK, ("GET", "/health/live"), ("GET", "/health/ready")]
-    threads = [threading.Thread(target=running.keep_asking, args=each) for each in asked]
+    threads = [threading.Thread(target=running.keep_asking, args=request) for request in asked]
     for thread in threads:
         thread.start()
     try:
