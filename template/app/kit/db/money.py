@@ -14,7 +14,9 @@ from sqlalchemy.types import TypeEngine
 
 WHOLE_DIGITS, PLACES = 10, 2
 LIMIT, CENT = Decimal(10) ** WHOLE_DIGITS, Decimal(10) ** -PLACES
-DIGITS = rf"(0|[1-9][0-9]{{0,{WHOLE_DIGITS - 1}}})(\.[0-9]{{1,{PLACES}}})?"
+# Without doubled braces, which Copier would take for its own.
+WHOLE, AFTER = "{0," + str(WHOLE_DIGITS - 1) + "}", "{1," + str(PLACES) + "}"
+DIGITS = rf"(0|[1-9][0-9]{WHOLE})(\.[0-9]{AFTER})?"
 
 
 def is_amount(value: object) -> TypeGuard[Decimal]:

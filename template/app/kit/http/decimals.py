@@ -14,13 +14,18 @@ def digits(schema: DecimalSchema) -> tuple[int | None, int | None]:
     return max(most - (places or 0), 0), places or 0
 
 
+def repeated(most: int | None) -> str:
+    """Without doubled braces, which Copier would take for its own."""
+    return "[0-9]" + ("+" if most is None else "{1," + str(most) + "}")
+
+
 def pattern(whole: int | None, places: int | None, sign: str) -> str:
     """Not all that pydantic takes (exponents, spaces, "1."), but nothing that it refuses."""
-    after = "" if places == 0 else rf"\.[0-9]{{1,{'' if places is None else places}}}"
+    after = "" if places == 0 else rf"\.{repeated(places)}"
     if whole == 0:
         return f"^{sign}0{after}$"
     optional = f"({after})?" if after else ""
-    return f"^{sign}[0-9]{{1,{'' if whole is None else whole}}}{optional}$"
+    return f"^{sign}{repeated(whole)}{optional}$"
 
 
 def decimal_schema(self: GenerateJsonSchema, schema: DecimalSchema) -> JsonSchemaValue:
