@@ -96,7 +96,7 @@ def test_its_tests_pass_on_their_own_postgresql(
     project: Render, python: Environment, answers: dict[str, str]
 ) -> None:
     # The slow ones, minutes in all of these cases, look at no name and no password.
-    chosen = [] if answers in (ANSWERS["async"], ANSWERS["sync"]) else NOT_SLOW
+    chosen = ["--all"] if answers in (ANSWERS["async"], ANSWERS["sync"]) else []
     tested = run([uv(), "run", "pytest", *chosen], project(**answers), python.variables())
     assert tested.returncode == 0, tested.stdout
 
@@ -110,5 +110,6 @@ def test_its_tests_pass_on_the_server_of_the_machine(
     service = project(**answers)
     with role_on_the_server() as server:
         # The slow ones bring a PostgreSQL of their own, to stop and to freeze.
-        tested = run([uv(), "run", "pytest", *NOT_SLOW], service, python.variables(**server))
+        chosen = ["--all", *NOT_SLOW] if answers == ANSWERS["async"] else []
+        tested = run([uv(), "run", "pytest", *chosen], service, python.variables(**server))
     assert tested.returncode == 0, tested.stdout
