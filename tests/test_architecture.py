@@ -37,6 +37,24 @@ def test_no_module_is_long() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
 
 
+def behind(module: str) -> set[str]:
+    """What is imported from there on, without the kit."""
+    found, left = set(), {module}
+    while left:
+        found |= left
+        sources = [MODULES[name].read_text("utf-8") for name in left]
+        names = {name for text in sources for name in read["imported"](text, at_run_time=True)}
+        left = {name for name in names & MODULES.keys() if not name.startswith("app.kit")} - found
+    return {name for name in found if MODULES[name].read_text("utf-8")}
+
+
+def test_whoever_changes_a_feature_reads_eight_modules_and_500_lines_at_most() -> None:
+    modules = behind("app.users.router")
+    assert {"app.users.service", "app.users.models", "app.database"} <= modules
+    assert len(modules) <= 8, modules
+    assert sum(len(MODULES[name].read_text("utf-8").splitlines()) for name in modules) <= 500
+
+
 @pytest.mark.parametrize("model", sorted(name for name in MODULES if name.endswith(".models")))
 def test_a_model_is_imported_without_settings(environment: Environments, model: str) -> None:
     python = environment(oldest_python())
